@@ -6,7 +6,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TRANSFORMS := decorate utilization emf
 # Built with the rest, but not part of the manifests: users add them. `script` is nevertheless embedded in the agent.
-EXAMPLES := script topk cost-labels moving-average prometheus otlp
+EXAMPLES := script topk cost-labels filter signals moving-average prometheus otlp remote-write
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm) target/transforms/script.cwasm
@@ -40,7 +40,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws test-receivers node-suite resident footprint footprint-hour footprint-cluster footprint-fargate footprint-sidecar bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws test-receivers test-browser node-suite resident footprint footprint-hour footprint-cluster footprint-fargate footprint-sidecar footprint-scale bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -173,15 +173,18 @@ test-all: ## All tests, also those that the gate runs only if their subject has 
 	tests/helm/build
 	$(MAKE) test
 	tests/node/changed --record helm chart
-	$(MAKE) test-aws test-receivers test-node
+	$(MAKE) test-aws test-receivers test-browser test-node
 
 test-aws: ## Test the agent's AWS clients against an emulator of the service, and through a proxy that injects faults (tests/aws)
 	@tests/aws/run
 
-test-receivers: ## Test the delivery of OTLP to a real OpenTelemetry collector and a real Prometheus server (tests/receivers)
+test-receivers: ## Test the delivery of OTLP and remote write to a real OpenTelemetry collector and a real Prometheus server (tests/receivers)
 	@tests/receivers/run
 
-node-suite: tests ## Build the program that test-node runs on the nodes, and its components
+test-browser: ## Test the page of `insightctl ui` in headless Chromium (tests/browser)
+	@tests/browser/run
+
+node-suite: tests target/transforms/prometheus.wasm ## Build the program that test-node runs on the nodes, and its components
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-node-figures --crate-type cdylib --target-dir target/guest
 	@$(CARGO) build --quiet --release --target wasm32-wasip2 --manifest-path tests/guests/Cargo.toml --target-dir target/guests
 
@@ -202,6 +205,9 @@ footprint-cluster: build ## Measure the cost of the cluster role with 5,000 node
 
 footprint-fargate: build ## Measure role fargate with 200 nodes and 1,000 pods, and check that 2, 5 and 3 replicas share the nodes, as root (15 minutes)
 	tests/footprint/fargate
+
+footprint-scale: build ## Measure memory and CPU with 105, 250, 500 and 1,000 pods of real cgroups on this machine, as root (half an hour)
+	tests/footprint/scale
 
 recipes: target/transforms/recipes.wasm
 bench: build transforms recipes ## Benchmark readers, the three stages, scripts and the whole tick, relative to plain code for the same work (docs/performance.md)

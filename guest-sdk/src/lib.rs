@@ -34,7 +34,7 @@
 //! - [`Entity::publish`]: sets a metric for dashboards, with its [`Unit`].
 //! - [`Settings`]: the configuration; mistakes in it are reported all at once, each with its path.
 //! - [`state`]: data that survives from tick to tick, if the configuration grants it.
-//! - [`log`]: lines in the agent's log. [`json`]: a small reader and writer.
+//! - [`log`]: lines in the agent's log. [`json`]: a small reader and writer. [`protobuf`]: the same for protobuf messages.
 //! - [`Formatter`] and [`Payloads`]: the end of a chain, which turns a batch into bytes.
 //! - `readable` and `golden`, with the feature `readable`: batches as JSON, and tests made of directories.
 //!
@@ -62,7 +62,7 @@ pub use component::{Formatter, Transform, configure};
 #[doc(inline)]
 pub use insights_batch::{
     Batch, Builder, Columns, Counter, Entity, EntityId, Event, FxHasher, Key, Limits, Name, Payloads,
-    StringId, Unit, columns, json, log, views,
+    StringId, Unit, columns, json, log, protobuf, views,
 };
 #[cfg(feature = "readable")]
 #[doc(inline)]

@@ -6,6 +6,7 @@ pub mod cadvisor;
 pub mod deploy;
 pub mod events;
 pub mod manifests;
+pub mod receiver;
 pub mod recorded;
 
 use std::io::Write as _;

@@ -15,13 +15,24 @@ use serde_json::{Value, json};
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
 /// The directories that render without a built component.
-const PLAIN: [&str; 5] =
-    ["base", "overlays/cluster-role", "overlays/cloudwatch", "fargate", "overlays/fargate-cloudwatch"];
+const PLAIN: [&str; 6] = [
+    "base",
+    "overlays/cluster-role",
+    "overlays/cloudwatch",
+    "overlays/scrape",
+    "fargate",
+    "overlays/fargate-cloudwatch",
+];
 /// Those of them that are about Fargate nodes, with a StatefulSet in place of the DaemonSet.
 const FARGATE: [&str; 2] = ["fargate", "overlays/fargate-cloudwatch"];
 /// Those that hold components, and an example of an operator's own.
-const OTHERS: [&str; 4] =
-    ["overlays/transforms", "overlays/cloudwatch-transforms", "overlays/own-transform", "overlays/old"];
+const OTHERS: [&str; 5] = [
+    "overlays/transforms",
+    "overlays/cloudwatch-transforms",
+    "overlays/own-transform",
+    "overlays/prometheus",
+    "overlays/old",
+];
 
 /// Renders all directories once; returns `None`, with a message, without kubectl.
 fn rendered(test: &str) -> Option<&'static BTreeMap<&'static str, Manifests>> {
@@ -36,10 +47,15 @@ fn rendered(test: &str) -> Option<&'static BTreeMap<&'static str, Manifests>> {
 fn render(kubectl: &Path) -> BTreeMap<&'static str, Manifests> {
     let copy = copy();
     let deploy = copy.path().join("deploy");
-    // A component of the operator; any component will do.
-    let team = deploy.join("overlays/own-transform/transforms");
-    fs::create_dir_all(&team).expect("can be made");
-    fs::copy(built("transforms/utilization.wasm"), team.join("team.wasm")).expect("can be copied");
+    // Of the team any component will do.
+    for (overlay, from, to) in [
+        ("own-transform", "utilization.wasm", "team.wasm"),
+        ("prometheus", "prometheus.wasm", "prometheus.wasm"),
+    ] {
+        let directory = deploy.join("overlays").join(overlay).join("transforms");
+        fs::create_dir_all(&directory).expect("can be made");
+        fs::copy(built(&format!("transforms/{from}")), directory.join(to)).expect("can be copied");
+    }
     let old = deploy.join("overlays/old");
     fs::create_dir(&old).expect("can be made");
     let text = "resources: [../../base]\ncomponents: [../../components/kubelet-before-1.33]\n";
@@ -152,9 +168,35 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
         assert!(!mounted.configurations().is_empty());
         for configuration in mounted.configurations() {
             let (said, error) = mounted.check(configuration, &program("insightd-compile"));
-            let formatter = if directory.ends_with("transforms") { "file:emf" } else { "builtin:emf" };
+            let formatter = match *directory {
+                "overlays/prometheus" => "file:prometheus",
+                directory if directory.ends_with("transforms") => "file:emf",
+                _ => "builtin:emf",
+            };
             assert!(said.contains(formatter) && said.contains(": ok, bundle "), "{directory}: {said}{error}");
         }
+    }
+}
+
+/// PodMonitors select ports by name: each declared port of a DaemonSet is one that the configuration listens on, on all addresses.
+#[test]
+fn declared_ports_are_listened_on() {
+    let Some(all) = rendered("declared_ports_are_listened_on") else { return };
+    for (directory, expected) in [
+        ("base", json!([])),
+        ("overlays/scrape", json!([["operations", 9464]])),
+        ("overlays/prometheus", json!([["operations", 9464], ["workloads", 9465]])),
+    ] {
+        let manifests = &all[directory];
+        let containers = &manifests.get("DaemonSet", "insightd")["spec"]["template"]["spec"]["containers"];
+        let ports = list(&containers[0]["ports"]).iter();
+        let ports: Value = ports.map(|port| json!([port["name"], port["containerPort"]])).collect();
+        assert_eq!(ports, expected, "{directory}");
+        let text = Mounted::new(manifests).configurations().concat();
+        let open: Vec<&str> =
+            text.lines().filter_map(|line| line.trim().strip_prefix("listen: 0.0.0.0:")).collect();
+        let expected: Vec<String> = list(&expected).iter().map(|port| port[1].to_string()).collect();
+        assert_eq!(open, expected, "{directory}");
     }
 }
 
@@ -269,11 +311,16 @@ fn rights_are_those_that_are_used() {
         "update leases otel-container-insight-clusterleader",
     ]);
     let kinds = [
+        "cronjobs",
         "daemonsets",
         "deployments",
         "endpointslices",
+        "ingresses",
+        "jobs",
         "namespaces",
         "nodes",
+        "persistentvolumeclaims",
+        "persistentvolumes",
         "pods",
         "replicasets",
         "services",

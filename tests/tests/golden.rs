@@ -47,6 +47,16 @@ fn cost_labels_as_wasm() {
 }
 
 #[test]
+fn filter_as_wasm() {
+    check("filter");
+}
+
+#[test]
+fn signals_as_wasm() {
+    check("signals");
+}
+
+#[test]
 fn prometheus_as_wasm() {
     check("prometheus");
 }
@@ -54,4 +64,9 @@ fn prometheus_as_wasm() {
 #[test]
 fn otlp_as_wasm() {
     check("otlp");
+}
+
+#[test]
+fn remote_write_as_wasm() {
+    check("remote-write");
 }

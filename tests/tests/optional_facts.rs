@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use insightd_collect::OptionalFacts;
+use insightd_collect::{Group, OptionalFacts};
 use insightd_otlp::Otlp;
 use insightd_prometheus::Prometheus;
+use insightd_remote_write::RemoteWrite;
+use insightd_signals::Signals;
 use insightd_tests::{Recorded, built, insightd};
-use insights_sdk::Formatter;
+use insights_sdk::{Formatter, Transform};
 
 /// Runs the second frame of a recording through `decorate` and `prometheus`. Returns the samples by name and labels.
 fn samples(recorded: &Recorded, include: &str) -> BTreeMap<String, f64> {
@@ -35,9 +37,26 @@ fn samples(recorded: &Recorded, include: &str) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn both_formatters_ask_for_all_groups() {
-    for about in [Prometheus::ABOUT, Otlp::ABOUT] {
-        assert_eq!(OptionalFacts::from_reads(about.reads.iter().copied()), OptionalFacts::all());
+fn components_ask_for_the_groups_that_they_need() {
+    let of = |groups: &[Group]| groups.iter().copied().fold(OptionalFacts::default(), OptionalFacts::with);
+    let of_formatters = of(&[
+        Group::CpuTime,
+        Group::MemInfo,
+        Group::Load,
+        Group::DiskStats,
+        Group::Start,
+        Group::Jobs,
+        Group::CronJobs,
+        Group::Status,
+    ]);
+    let of_clusters = of(&[Group::Claims, Group::PersistentVolumes, Group::Ingresses]);
+    for (about, groups) in [
+        (Prometheus::ABOUT, of_formatters),
+        (Otlp::ABOUT, of_formatters),
+        (RemoteWrite::ABOUT, of_formatters),
+        (Signals::ABOUT, of_clusters.with(Group::Agent)),
+    ] {
+        assert_eq!(OptionalFacts::from_reads(about.reads.iter().copied()), groups, "{}", about.name);
     }
 }
 

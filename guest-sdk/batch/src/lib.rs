@@ -5,8 +5,8 @@
 //! - [`Batch`]: the edited form, with its [`Entity`] handles, [`Counter`]s, [`Unit`]s and the typed [`views`].
 //! - [`Payloads`]: the output of a formatter.
 //! - [`state`]: keys and values that a transform keeps from tick to tick, and the changes of one call.
-//! - [`json`]: a small reader and writer. `readable`, with the feature of that name: batches and states as JSON;
-//!   `protobuf`, with the same feature: the fields of a message.
+//! - [`json`]: a small reader and writer. `readable`, with the feature of that name: batches and states as JSON.
+//! - [`protobuf`]: the fields of a message.
 //! - [`log`]: lines in the agent's log, such as warnings about ignored calls.
 //!
 //! Authors of components depend on `insights-sdk`, which re-exports all of it.
@@ -28,7 +28,6 @@ pub mod json;
 mod key;
 pub mod log;
 mod payloads;
-#[cfg(feature = "readable")]
 pub mod protobuf;
 #[cfg(feature = "readable")]
 pub mod readable;

@@ -1,5 +1,7 @@
-//! Reads protobuf messages field by field, without their schema: the few parts of OTLP that the host, the tools and the tests look at are not worth
-//! generated code.
+//! Reads and [writes](mod@write) protobuf messages field by field, without their schema: the few messages that components and the
+//! host know are not worth generated code.
+
+pub mod write;
 
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +64,25 @@ impl<'m> Fields<'m> {
     }
 }
 
+/// Iterates over the numbers of a packed field. Ends at the first malformed one.
+#[derive(Clone, Copy, Debug)]
+pub struct Varints<'m>(Fields<'m>);
+
+impl<'m> Varints<'m> {
+    /// Returns the numbers of a packed field with this content.
+    pub fn new(content: &'m [u8]) -> Self {
+        Self(Fields(content))
+    }
+}
+
+impl Iterator for Varints<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        self.0.varint()
+    }
+}
+
 impl<'m> Iterator for Fields<'m> {
     type Item = Result<(u64, Value<'m>), Malformed>;
 
@@ -95,6 +116,15 @@ mod tests {
         ];
         assert_eq!(fields.as_deref(), Ok(&expected[..]));
         assert_eq!(Fields::new(&[]).count(), 0);
+    }
+
+    /// The packed field of the encoding guide.
+    #[test]
+    fn packed_numbers() {
+        let numbers = |content: &[u8]| Varints::new(content).collect::<Vec<_>>();
+        assert_eq!(numbers(&[0x03, 0x8e, 0x02, 0x9e, 0xa7, 0x05]), [3, 270, 86_942]);
+        assert_eq!(numbers(&[7, 0x80]), [7]);
+        assert_eq!(numbers(&[]), [0; 0]);
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn events_text(payloads: &Payloads) -> String {
             let _ = write!(text, " {key}={value}");
         }
         let _ = writeln!(text, " time_unix_ms={}", event.time_unix_ms);
-        if payloads.content_type == PROTOBUF {
+        if payloads.content_type.split(';').next() == Some(PROTOBUF) {
             text.push_str(&protobuf::text(event.bytes));
             continue;
         }

@@ -19,7 +19,7 @@ use crate::error::Usage;
 use crate::features;
 use crate::hardening;
 use crate::logging;
-use crate::ops::{self, StatusRegistry};
+use crate::ops::{self, Servers, StatusRegistry};
 use crate::orchestrator;
 use crate::rollout::{
     ConfigSource, History, LastGoodStore, Preparer, Reporter, Rollout, RolloutHandle, RolloutStatus, WakeUp,
@@ -29,6 +29,7 @@ use crate::runtime::{self, Plan};
 use crate::sinks;
 use crate::snapshot::Snapshot;
 use crate::sources::{Clients, FargateHandle, unknown_cluster_name};
+use crate::tap::Tap;
 use crate::worker::Worker;
 
 pub use check::{check, sample_recording};
@@ -136,13 +137,14 @@ impl Serving<'_> {
         clients: &Clients,
         runtime: &Runtime,
     ) -> anyhow::Result<(Worker, Rollout)> {
-        let (sources, to_serve, node_name) =
-            (parts.take_sources(), parts.sinks.take_to_serve(), parts.node_name.clone());
         let handle = Arc::new(RolloutHandle::default());
         handle.begin(parts.bundle.id);
         let status = self.status(&handle, &parts.node_name, parts.good);
         let registry = StatusRegistry::new(self.config.interval, self.config.kubelet.timeout);
         let registry = Arc::new(registry.with_node_name(&parts.node_name));
+        parts.set_registry(&registry);
+        let (sources, to_serve, node_name) =
+            (parts.take_sources(), parts.sinks.take_to_serve(), parts.node_name.clone());
         clients.show_on(&registry);
         registry.show_rollout(Arc::clone(&status));
         let (options, detected) = (self.options.clone(), self.config.node.orchestrator);
@@ -166,7 +168,9 @@ impl Serving<'_> {
             handle: Arc::clone(&handle),
             reporter: Reporter { status, recorder: clients.recorder.clone() },
         };
+        let tap = Arc::new(Tap::new(parts.sinks.names()));
         let worker = Worker::new(sources, parts.bundle, parts.sinks, parts.states)
+            .with_tap(Arc::clone(&tap))
             .with_registry(Arc::clone(&registry))
             .with_recorder(clients.recorder.clone())
             .with_rollout(handle);
@@ -178,9 +182,13 @@ impl Serving<'_> {
             let (interval, node_name) = (self.config.interval, node_name.clone());
             runtime.spawn(async move { sinks::serve(to_serve, interval, &node_name).await });
         }
-        if let Some(listen) = self.config.operations.listen {
-            runtime.spawn(ops::serve(registry, listen));
-        }
+        let operations = &self.config.operations;
+        let servers = Servers {
+            listen: operations.listen,
+            socket: operations.socket(self.config.state_dir.as_deref()),
+            is_tap_open: operations.tap,
+        };
+        runtime.spawn(ops::serve(registry, tap, servers));
         Ok((worker, rollout))
     }
 

@@ -85,6 +85,7 @@ mod tests {
             counters: &mut counters,
             states: &mut states,
             stop: &Stop::default(),
+            observer: None,
         };
         let batch = Columns::from_json(sample).unwrap();
         run_scope(&mut pipelines, Scope::Node, batch, &|| false, &mut delivery);

@@ -49,6 +49,11 @@ pub enum Command {
     ///
     /// Queries the operations server of the agent. The exit code is 1 if it does not answer.
     Status(Status),
+    /// Print a document of a running agent: /v1/state, /v1/history, or /v1/tap, which goes on until it is interrupted
+    ///
+    /// Queries the Unix socket of the agent, which only its own user can connect to. In a pod:
+    /// `kubectl exec POD -- insightd api /v1/tap?at=events`. `insightctl top` and `insightctl tap` show the same for people.
+    Api(Api),
     /// Manage the state of transforms
     #[command(subcommand)]
     State(State),
@@ -152,6 +157,19 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `api`.
+#[derive(Clone, Debug, Args)]
+pub struct Api {
+    /// Path and query, such as /v1/state or '/v1/tap?at=events&type=Pod' (docs/operations.md lists them)
+    pub path: String,
+    /// Unix socket of the agent: its `operations.socket`
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/insightd/api.sock")]
+    pub socket: PathBuf,
+    /// Address of the agent's `operations.listen` in place of the socket
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::address, conflicts_with = "socket")]
+    pub address: Option<String>,
 }
 
 /// Options of `record`. They take precedence over the configuration file, which takes precedence over the environment.

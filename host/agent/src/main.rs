@@ -8,14 +8,15 @@ use insightd::app;
 use insightd::cli::{Cli, Command, State};
 use insightd::error::Usage;
 use insightd::outcome::NothingLeft;
-use insightd::{output, status};
+use insightd::{client, output, status};
 use insightd_pipeline::states;
 
 /// Exit code for wrong usage or configuration: `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
 
 /// Commands that `insightctl` has and this program has not.
-const COMMANDS_OF_INSIGHTCTL: [&str; 5] = ["completions", "diff", "replay", "script", "transform"];
+const COMMANDS_OF_INSIGHTCTL: [&str; 11] =
+    ["completions", "cost", "demo", "diff", "plot", "replay", "script", "tap", "top", "transform", "ui"];
 
 /// Returns the command where it is one of `insightctl`.
 fn command_of_insightctl() -> Option<&'static str> {
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Run(options) => app::run(options),
         Command::Check(options) => app::check(options),
         Command::Status(options) => status::status(options),
+        Command::Api(options) => client::api(options),
         Command::State(State::Clear { state_dir, transforms }) => clear(state_dir, transforms),
         Command::Config(command) => command.text().map(|text| output::print(&text)).map_err(Into::into),
         Command::Record(options) => app::record(options),

@@ -4,18 +4,23 @@
 //! requests from the [`StatusRegistry`] that holds both. Nothing here can delay a tick: the locks of the registry are held only
 //! while a pointer is swapped.
 
+mod agent;
 mod health;
+mod history;
 mod metrics;
 mod page;
 mod process;
 mod registry;
 mod response;
+mod samples;
 mod server;
+mod state;
 mod stats;
 mod status;
 
+pub use agent::AgentReading;
 pub use registry::{Count, LeadershipStatus, StatusRegistry};
-pub use server::serve;
+pub use server::{Servers, serve};
 pub use stats::{ComponentStats, OutputStats, SinkStats, SlotVersion, TickStats};
 
 #[cfg(test)]

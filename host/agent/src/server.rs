@@ -4,35 +4,40 @@
 //! buffer, and beyond the maximum number of connections the oldest is closed: a response takes little time, so the oldest connection
 //! is most likely one that waits on purpose.
 
+mod body;
 mod host;
+mod listener;
 mod negotiation;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use insightd_pipeline::LogThrottle;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::visible::{self, Style};
 
-pub(crate) use host::is_ours;
-pub(crate) use negotiation::accepts;
+pub use body::Body;
+pub use host::is_ours;
+pub use listener::{Address, Io, Listener};
+pub use negotiation::accepts;
 
 /// Maximum number of open connections.
-pub(crate) const MAX_CONNECTIONS: usize = 16;
+pub const MAX_CONNECTIONS: usize = 16;
 /// Maximum bytes of the request line and headers.
-pub(crate) const MAX_HEAD_BYTES: usize = 8 << 10;
+pub const MAX_HEAD_BYTES: usize = 8 << 10;
 const MAX_HEADERS: usize = 64;
 /// The smallest buffer that hyper accepts.
 const BUFFER_BYTES: usize = 8 << 10;
@@ -42,45 +47,47 @@ const BIND_AGAIN: Duration = Duration::from_secs(10);
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Content type of texts for people.
-pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
+pub const PLAIN: &str = "text/plain; charset=utf-8";
 /// Content type of OpenMetrics 1.0.
-pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Content type of the Prometheus text format.
-pub(crate) const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Name, address and configuration key of a server, for its log.
 #[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// Name of the server: `operations`, or that of a sink.
-    pub(crate) name: String,
+    pub name: String,
     /// Key of the configuration that contains the address.
-    pub(crate) key: String,
+    pub key: String,
     /// Address to listen on.
-    pub(crate) listen: SocketAddr,
-    /// Maximum time from accepting a connection to the last byte of its response.
-    pub(crate) lifetime: Duration,
+    pub listen: Address,
+    /// Maximum time from accepting a connection to the last byte of its response, unless that is a stream.
+    pub lifetime: Duration,
+}
+
+/// The response to a request, when it is ready.
+pub type Responding<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
+
+/// Responds to requests.
+pub trait Respond: Send + Sync {
+    /// Returns the response to a request.
+    fn respond(&self, request: Request<Incoming>) -> Responding<'_>;
 }
 
 /// Responds to requests until it is dropped. Retries as long as the address cannot be bound: the agent's work does not depend on this
 /// server.
-pub(crate) async fn serve<R, F, B>(endpoint: Endpoint, respond: R)
-where
-    R: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: std::error::Error + Send + Sync + 'static,
-{
+pub async fn serve(endpoint: Endpoint, respond: Arc<dyn Respond>) {
     let listener = bind(&endpoint).await;
-    accept(&endpoint, &listener, respond).await;
+    accept(&endpoint, &listener, &respond).await;
 }
 
-async fn bind(endpoint: &Endpoint) -> TcpListener {
+async fn bind(endpoint: &Endpoint) -> Listener {
     let Endpoint { name, key, listen, .. } = endpoint;
     let mut throttle = LogThrottle::default();
     let mut failed = false;
     loop {
-        match TcpListener::bind(listen).await {
+        match Listener::bind(listen).await {
             Ok(listener) => {
                 if failed {
                     tracing::info!(server = name, %listen, "server: listening");
@@ -114,25 +121,17 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// Accepts connections and serves each in its own task.
-pub(crate) async fn accept<R, F, B>(endpoint: &Endpoint, listener: &TcpListener, respond: R)
-where
-    R: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: std::error::Error + Send + Sync + 'static,
-{
+pub async fn accept(endpoint: &Endpoint, listener: &Listener, respond: &Arc<dyn Respond>) {
     let lifetime = endpoint.lifetime;
     let mut connections = Connections::default();
     let mut throttle = LogThrottle::default();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = serve_one(stream, respond.clone());
-                let task = tokio::spawn(async move {
-                    // The connection is closed, so there is no client to report an error to.
-                    let _ = timeout(lifetime, connection).await;
-                });
+            Ok(None) => {
+                tracing::debug!(server = &*endpoint.name, "server: connection of another user closed")
+            }
+            Ok(Some(stream)) => {
+                let task = tokio::spawn(serve_for(lifetime, stream, Arc::clone(respond)));
                 connections.add(task.abort_handle());
                 // Lets the new task respond before the next connection can evict it.
                 tokio::task::yield_now().await;
@@ -148,16 +147,20 @@ where
     }
 }
 
-async fn serve_one<R, F, B>(stream: TcpStream, respond: R) -> hyper::Result<()>
-where
-    R: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
-    B: Body + 'static,
-    B::Error: std::error::Error + Send + Sync + 'static,
-{
-    let service = service_fn(move |request| {
-        let response = respond(request);
-        async move { Ok::<_, Infallible>(response.await) }
+/// Serves a connection for its maximum time, or until its stream ends. If it is closed, there is no client to report an error to.
+async fn serve_for(lifetime: Duration, stream: Box<dyn Io>, respond: Arc<dyn Respond>) {
+    let is_stream = AtomicBool::new(false);
+    let mut connection = pin!(serve_one(stream, &*respond, &is_stream));
+    if timeout(lifetime, &mut connection).await.is_err() && is_stream.load(Ordering::Relaxed) {
+        let _ = connection.await;
+    }
+}
+
+async fn serve_one(stream: Box<dyn Io>, respond: &dyn Respond, is_stream: &AtomicBool) -> hyper::Result<()> {
+    let service = service_fn(move |request| async move {
+        let response = respond.respond(request).await;
+        is_stream.store(response.body().is_stream(), Ordering::Relaxed);
+        Ok::<_, Infallible>(response)
     });
     http1::Builder::new()
         .keep_alive(false)
@@ -193,28 +196,24 @@ impl Drop for Connections {
 }
 
 /// Returns a response with a text for people.
-pub(crate) fn plain<B: From<String>>(status: StatusCode, text: &str) -> Response<B> {
+pub fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response(status, PLAIN, format!("{}\n", visible::lines(text, Style::Text)))
 }
 
 /// Returns the response to a request whose host is none of the agent's.
-pub(crate) fn unknown_host<B: From<String>>() -> Response<B> {
+pub fn unknown_host() -> Response<Body> {
     plain(StatusCode::MISDIRECTED_REQUEST, "unknown host: use an IP address, `localhost` or the node name")
 }
 
 /// Returns the response to a method other than GET and HEAD.
-pub(crate) fn method_not_allowed<B: From<String>>() -> Response<B> {
+pub fn method_not_allowed() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
 /// Returns a response with a body.
-pub(crate) fn response<B, T: Into<B>>(
-    status: StatusCode,
-    content_type: &'static str,
-    body: T,
-) -> Response<B> {
+pub fn response(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

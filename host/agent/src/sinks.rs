@@ -8,31 +8,30 @@ mod delivery;
 mod detached;
 mod file;
 mod line;
-mod otlp;
 mod pretty;
 mod prometheus;
 mod queued;
+mod requests;
 mod set;
 mod stdout;
 
 use std::path::PathBuf;
 
 use insightd_delivery::DeliveryQueue;
-use insightd_push::Encoding;
 use insights_batch::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
 pub use delivery::{Delivery, Ended};
 pub use detached::Detached;
 pub use file::File;
-pub use otlp::Otlp;
 pub use prometheus::{InvalidFamily, InvalidReason, Prometheus, ServedPage, ToServe};
+pub use requests::Requests;
 pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
 
 pub(crate) use prometheus::serve;
 
-use crate::config::{self, CloudWatchSink, OtlpSink, SinkKind};
+use crate::config::{self, CloudWatchSink, PushSink, SinkKind};
 
 /// A destination of events. Used by one thread.
 pub trait Sink: Send {
@@ -196,8 +195,8 @@ pub struct ToDeliver {
 pub enum Destination {
     /// CloudWatch Logs.
     CloudWatch(Box<CloudWatchSink>),
-    /// A receiver of OTLP.
-    Otlp(Box<OtlpSink>),
+    /// A receiver of OTLP or of remote write.
+    Push(Box<PushSink>),
 }
 
 /// Behaviour while a local sink, a stream or a file, is stalled.
@@ -234,11 +233,11 @@ pub fn open(
             to_deliver.push(ToDeliver { name, destination, queue: queue.clone() });
             Box::new(CloudWatch::new(queue))
         }
-        SinkKind::Otlp(wanted) => {
+        SinkKind::Push(wanted) => {
             let queue = queued::open(&sink.name, &wanted.spool).map_err(SinkError::Thread)?;
-            let (name, destination) = (sink.name.clone(), Destination::Otlp(wanted.clone()));
+            let (name, destination) = (sink.name.clone(), Destination::Push(wanted.clone()));
             to_deliver.push(ToDeliver { name, destination, queue: queue.clone() });
-            Box::new(Otlp::new(queue, if wanted.compression { Encoding::Gzip } else { Encoding::Identity }))
+            Box::new(Requests::new(queue, wanted.protocol))
         }
         SinkKind::Prometheus(settings) => {
             let (filled, page) = Prometheus::new(settings);

@@ -1,20 +1,21 @@
 //! `insightd status`: queries a running agent and prints its status.
 
+mod quantity;
+mod samples;
+
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::net::TcpStream;
 
 use crate::cli;
+use crate::client::{self, Target};
 use crate::output;
 use crate::runtime;
 use crate::visible;
+use samples::Samples;
 
 /// Time limit from connecting to the last byte of the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,33 +36,36 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     let response = response.with_context(|| {
         format!("cannot query the agent at {address} (is it running, and is this its `operations.listen`?)")
     })?;
+    let (status, metrics) = response;
     if options.json {
-        output::json(response);
+        output::json(status);
     } else {
-        output::print(describe(&response));
+        output::print(describe(&status, Samples::new(&metrics)));
     }
     Ok(())
 }
 
-async fn ask(address: &str) -> anyhow::Result<Value> {
-    // Tries all addresses of a name: an agent that listens on 127.0.0.1 is not at the ::1 of `localhost`.
-    let stream = TcpStream::connect(address).await?;
-    // The agent answers requests for IP addresses, whatever name it was found by.
-    let host = stream.peer_addr()?.to_string();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let request = Request::get("/status").header("host", host).body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
+/// Returns the status and the agent's metrics; null without an API.
+async fn ask(address: &str) -> anyhow::Result<(Value, Value)> {
+    let target = Target::Address(address.to_owned());
+    let mut response = client::get(&target, "/v1/state").await?;
+    let has_state = response.status() != StatusCode::NOT_FOUND;
+    if !has_state {
+        response = client::get(&target, "/status").await?;
+    }
     if response.status() != StatusCode::OK {
         bail!("unexpected status {}; agents before 0.1.0 have no /status", response.status());
     }
-    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
-    serde_json::from_slice(&body).context("invalid JSON in the response")
+    let body = client::body(response, MAX_BYTES).await?;
+    let mut document: Value = serde_json::from_slice(&body).context("invalid JSON in the response")?;
+    Ok(match has_state {
+        true => (document["status"].take(), document["metrics"].take()),
+        false => (document, Value::Null),
+    })
 }
 
 /// Formats the status for people.
-fn describe(response: &Value) -> String {
+fn describe(response: &Value, samples: Samples<'_>) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12}{value}\n"));
     line("version", word(&response["version"]));
@@ -113,6 +117,16 @@ fn describe(response: &Value) -> String {
             line("restart", format!("needed for changes of {}", keys.join(", ")));
         }
     }
+    if let Some(leader) = samples.leader() {
+        line("leader", leader);
+    }
+    for (name, lines) in
+        [("source", samples.sources()), ("sink", samples.sinks()), ("estimate", samples.estimates())]
+    {
+        for text in lines {
+            line(name, text);
+        }
+    }
     for page in response["pages"].as_array().into_iter().flatten() {
         let (sink, listen, scrapes) = (word(&page["sink"]), word(&page["listen"]), &page["scrapes"]);
         let content = match (page["series"].as_u64(), page["bytes"].as_u64()) {
@@ -135,12 +149,13 @@ fn describe(response: &Value) -> String {
     for component in response["components"].as_array().into_iter().flatten() {
         let slot = format!("{} {}", word(&component["pipeline"]), word(&component["slot"]));
         text.push_str(&format!(
-            "\n{slot}: {} since {}, {} batches, {} failed calls, {} by another version\n",
+            "\n{slot}: {} since {}, {} batches, {} failed calls, {} by another version{}\n",
             word(&component["component"]),
             time(&component["since_unix_ms"]),
             component["batches"],
             component["failures"],
-            component["fallbacks"]
+            component["fallbacks"],
+            samples.unprocessed(&component["pipeline"], &component["slot"])
         ));
         for version in component["versions"].as_array().into_iter().flatten() {
             let given_up = if version["given_up"] == true { "  disabled" } else { "" };
@@ -201,7 +216,7 @@ mod tests {
                 "versions": [{"origin": "current", "version": "0.1.0", "sha256": "cc".repeat(32), "given_up": true}],
             }],
         });
-        let text = describe(&response);
+        let text = describe(&response, Samples::new(&Value::Null));
         for wanted in [
             "bundle      aaaaaaaaaaaa from files since 2026-11-21T",
             "3 probation ticks left",
@@ -222,17 +237,20 @@ mod tests {
     #[test]
     fn a_page_tells_what_is_there_and_no_more() {
         let bundle = "aa".repeat(32);
-        let text = describe(&json!({
-            "version": "0.1.0",
-            "rollout": {
-                "running": {"bundle": bundle, "origin": "defaults"},
-                "latest": {"bundle": bundle, "state": "installed", "why": ""},
-                "enabled": true, "canary": {"share": 1.0, "this_node": true},
-                "needs_restart": true, "restart_keys": ["interval", "sinks.logs"],
-                "installed": 0, "rejected": 0, "rolled_back": 0,
-            },
-            "components": [{"quarantined": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
-        }));
+        let text = describe(
+            &json!({
+                "version": "0.1.0",
+                "rollout": {
+                    "running": {"bundle": bundle, "origin": "defaults"},
+                    "latest": {"bundle": bundle, "state": "installed", "why": ""},
+                    "enabled": true, "canary": {"share": 1.0, "this_node": true},
+                    "needs_restart": true, "restart_keys": ["interval", "sinks.logs"],
+                    "installed": 0, "rejected": 0, "rolled_back": 0,
+                },
+                "components": [{"quarantined": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
+            }),
+            Samples::new(&Value::Null),
+        );
         assert!(text.contains("bundle      aaaaaaaaaaaa from defaults since"), "{text}");
         assert!(!text.contains("in files") && !text.contains("last good"), "{text}");
         assert!(text.contains("rollout     on, 100% of the nodes, including this node"), "{text}");
@@ -245,6 +263,7 @@ mod tests {
     fn an_agent_that_knows_nothing_yet() {
         let text = describe(
             &json!({"version": "0.1.0", "last_tick_unix_ms": null, "rollout": null, "components": null}),
+            Samples::new(&Value::Null),
         );
         assert_eq!(text, "version     0.1.0\nlast tick   never\n");
     }

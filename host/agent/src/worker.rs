@@ -23,6 +23,7 @@ use crate::runtime::{TickHandler, replay_frames};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
 use crate::sources::{HostReading, Sources};
+use crate::tap::Tap;
 
 /// State of the tick loop; lives on the worker thread.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct Worker {
     unreadable: LogThrottle,
     registry: Option<Arc<StatusRegistry>>,
     component_events: Option<ComponentEvents>,
+    tap: Option<Arc<Tap>>,
     outcome: Outcome,
     stop: Stop,
 }
@@ -73,6 +75,7 @@ impl Worker {
             unreadable: LogThrottle::default(),
             registry: None,
             component_events: None,
+            tap: None,
             outcome: Outcome::default(),
             stop: Stop::default(),
         }
@@ -96,6 +99,12 @@ impl Worker {
         Self { component_events: recorder.map(ComponentEvents::new), ..self }
     }
 
+    /// Shows what passes through the pipelines to the listeners of a tap.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<Tap>) -> Self {
+        Self { tap: Some(tap), ..self }
+    }
+
     /// Returns the cell that holds the totals after the run has ended.
     pub fn outcome(&self) -> Outcome {
         self.outcome.clone()
@@ -111,6 +120,7 @@ impl Worker {
         if let Some(registry) = &self.registry {
             registry.publish(TickStats::collect(
                 time_unix_ms,
+                registry.interval(),
                 &self.counters,
                 self.pipelines(),
                 &self.sinks,
@@ -194,7 +204,8 @@ impl Worker {
         let pipelines = &mut self.generations.running.pipelines;
         let counters = &mut self.counters.pipelines;
         let (sinks, states, stop) = (&mut self.sinks, &mut self.states, &self.stop);
-        run_scope(pipelines, scope, batch, permit, &mut Delivery { sinks, counters, states, stop });
+        let observer = self.tap.as_ref().and_then(|tap| tap.observer());
+        run_scope(pipelines, scope, batch, permit, &mut Delivery { sinks, counters, states, stop, observer });
     }
 }
 
@@ -225,7 +236,9 @@ impl TickHandler for Worker {
                 "ticks skipped: the previous tick took too long, or the clock was changed"
             );
         }
+        self.generations.running.pipelines.iter_mut().for_each(Pipeline::begin_tick);
         self.run_sources(tick.time_unix_ms);
+        self.generations.running.pipelines.iter_mut().for_each(Pipeline::end_tick);
         let is_open = self.sinks.end_tick();
         self.counters.sinks = self.sinks.counters();
         let sinks = &self.sinks;
@@ -234,6 +247,9 @@ impl TickHandler for Worker {
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
         self.publish(tick.time_unix_ms);
+        if let Some(tap) = &self.tap {
+            tap.end_tick(tick.time_unix_ms);
+        }
         if let Some(component_events) = &mut self.component_events {
             component_events.update(&self.generations.running.pipelines, &self.counters);
         }

@@ -8,6 +8,8 @@
 #[path = "faults/agent.rs"]
 mod agent;
 mod common;
+#[path = "../../delivery/tests/shared/killed.rs"]
+mod killed;
 #[path = "faults/proxy.rs"]
 mod proxy;
 
@@ -32,7 +34,7 @@ async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
     for number in 1..50 {
         agent.put(number);
     }
-    agent.wait_until_empty(Duration::from_secs(90)).await;
+    agent.wait_until_empty(Duration::from_secs(300)).await;
     for head in proxy.heads() {
         for wanted in
             ["x-amzn-logs-format: json/emf", "content-encoding: gzip", "authorization: aws4-hmac-sha256"]
@@ -138,7 +140,7 @@ async fn no_block_is_lost_when_the_agent_is_killed() {
     let (mut put, mut random, kills) = (Vec::new(), fastrand::Rng::with_seed(11), 50);
     for number in 0..kills {
         let (url, first) = (proxy.url(), number * 100_000);
-        let child = agent::Child::start(
+        let child = agent::start_child(
             "no_block_is_lost_when_the_agent_is_killed",
             &destination,
             &url,

@@ -1,10 +1,20 @@
 //! The command line.
 
+mod live;
+mod plot;
+mod ui;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use insightd::cli::{Check, Config, Status};
+
+pub(crate) use live::{At, Tap, Top, View};
+use live::{TAP_EXAMPLE, TOP_EXAMPLE};
+pub(crate) use plot::{Plot, Size};
+use ui::UI_EXAMPLE;
+pub(crate) use ui::Ui;
 
 /// Meaning of the exit codes; part of the help text.
 const EXIT_CODES: &str = "\
@@ -74,9 +84,16 @@ pub(crate) enum Command {
     /// Runs the recording through the pipelines of the configuration, as `replay` does, and counts the payloads of every
     /// output: CloudWatch metrics and log bytes of EMF events, data points and bytes of OTLP requests. Extrapolates by the
     /// interval of the batches. Runs the recording once more for each `metric_declarations` entry and option that can be
-    /// left out. Prices are printed with their source and date.
+    /// left out. Prices are printed with their source and date. With --live, the estimate of a running agent instead.
     #[command(after_help = COST_EXAMPLE)]
     Cost(Cost),
+    /// Draw metrics of a recording over time, as an SVG line chart
+    ///
+    /// Runs the recording through the pipelines of the configuration, as `replay` does, and draws the values of the
+    /// events: a line for each object, a panel for each unit. At most 12 lines, those with the largest values; the rest
+    /// is counted. A missing value is a gap. The chart follows the light or dark scheme of its viewer.
+    #[command(after_help = plot::EXAMPLE)]
+    Plot(Plot),
     /// Develop a program for the component `script`
     #[command(subcommand)]
     Script(Script),
@@ -89,6 +106,27 @@ pub(crate) enum Command {
     ///
     /// Queries the operations server of the agent. The exit code is 1 if it does not answer.
     Status(Status),
+    /// Show pods, containers, stages and sinks of a running agent or of a recording, on a screen that follows them
+    ///
+    /// Values are those of batches after the last transform, sorted by any column or metric, with their last values. Of a
+    /// running agent also the stages with CPU time, memory and failures, the sinks with what waits and what is lost, the
+    /// rollout, and the age of each source's data. A recording runs through the pipelines of the configuration, as `replay`
+    /// does, and can be played, paused and stepped. `?` lists the keys.
+    #[command(after_help = TOP_EXAMPLE)]
+    Top(Top),
+    /// Print the events of a running agent, or the batches between its stages, as they happen
+    ///
+    /// One JSON value a line; with --table, a line for people. The agent delivers the same events as without a tap, and
+    /// leaves out what a slow reader or the bound of the stream does not take: the tap then says how much.
+    #[command(after_help = TAP_EXAMPLE)]
+    Tap(Tap),
+    /// Serve a web page on this machine that shows a running agent or a recording
+    ///
+    /// Pipelines with rates and failures, plots and tables of what is measured, the rollout, the cost of monitoring, and a
+    /// playground for scripts and configurations. Listens on the loopback address only, and prints the page's address with a
+    /// token that every request needs. The page loads nothing from elsewhere.
+    #[command(after_help = UI_EXAMPLE)]
+    Ui(Ui),
     /// Print the default configuration, or the schema of configuration files
     #[command(subcommand)]
     Config(Config),
@@ -189,13 +227,24 @@ pub(crate) struct Diff {
     /// Show every difference instead of only the first ones
     #[arg(long)]
     pub(crate) all: bool,
+    /// Write a page with every difference to this file, and print only the summary
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Options of `cost`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cost {
     /// Recording of `insightd record`; `-` reads standard input
-    pub(crate) recording: PathBuf,
+    #[arg(required_unless_present = "live")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Socket (a path with a `/`) or address (HOST:PORT) of a running agent, whose own estimate is multiplied by the prices
+    #[arg(
+        long,
+        value_name = "SOCKET|ADDRESS",
+        conflicts_with_all = ["recording", "config", "against", "nodes"]
+    )]
+    pub(crate) live: Option<String>,
     /// Configuration file [default: the built-in pipelines]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -4,6 +4,7 @@
 
 mod breakdown;
 mod emf;
+mod live;
 mod meter;
 mod otlp;
 mod prices;
@@ -18,10 +19,13 @@ use std::path::Path;
 
 use crate::arguments::{self, ReportFormat};
 use crate::offline::configuration;
+use crate::progress;
 use crate::replay;
+use insightd::config::Config;
 use insightd::error::Usage;
 use insightd::recording::Reader;
 use insightd::{logging, output};
+use serde_json::Value;
 
 use breakdown::breakdowns;
 use meter::Metered;
@@ -33,62 +37,101 @@ use variants::variants;
 /// Runs `insightctl cost`.
 ///
 /// # Errors
-/// Fails with [`Usage`] for a wrong recording, configuration or price file, or if a component fails.
+/// Fails with [`Usage`] for a wrong recording, configuration or price file, if a component fails, or if a running agent does not
+/// respond.
 pub(crate) fn cost(options: &arguments::Cost) -> anyhow::Result<()> {
     let prices = Prices::load(options.prices.as_deref())?;
+    let Some(recording_file) = &options.recording else {
+        return live::cost(options.live.as_deref().unwrap_or_default(), &prices, options.format);
+    };
     let file = options.config.as_deref();
     let config = configuration(file, None, None)?;
     let against = options.against.as_deref();
-    let other = against.map(|file| configuration(Some(file), None, None)).transpose()?;
+    let other =
+        against.map(|file| Ok::<_, Usage>((configuration(Some(file), None, None)?, file))).transpose()?;
     logging::start(&config.log);
-    let mut recording = Reader::open(&options.recording).map_err(|error| Usage(error.to_string()))?;
-    let mut base = Metered::new(&config, file)?;
-    let mut other = other.map(|config| Metered::new(&config, against)).transpose()?;
-    let (variants, left_out) = variants(&config);
-    let mut notes = Vec::new();
-    if left_out > 0 {
-        notes.push(format!("{left_out} changes of the configuration were not tried: too many"));
-    }
-    let mut changed = Vec::new();
-    for variant in variants {
-        match Metered::new(&variant.config, file) {
-            Ok(metered) => changed.push((variant.name, metered)),
-            Err(error) => notes.push(format!("not tried: {}: {error:#}", variant.name)),
-        }
-    }
-    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
-        for metered in changed.iter_mut().map(|(_, metered)| metered).chain(&mut other) {
-            metered.run(batch.clone())?;
-        }
-        base.run(batch)?;
-    }
-    let usage = base.take();
-    check(&options.recording, &usage)?;
+    let mut recording = progress::open(recording_file, true)?;
     let nodes = options.nodes;
-    let quantities = |metered: &Metered| metered.take().quantities(nodes);
-    notes.extend(general_notes(&usage, nodes));
-    let report = Report {
-        recording: options.recording.display().to_string(),
-        config: shown(file),
-        nodes,
-        breakdowns: breakdowns(&usage, nodes, &prices),
-        usage,
-        variants: changed
-            .iter()
-            .map(|(name, metered)| Compared { name: name.clone(), quantities: quantities(metered) })
-            .collect(),
-        against: other.as_ref().map(|other| Compared { name: shown(against), quantities: quantities(other) }),
-        prices,
-        notes,
-    };
+    let subject = Subject { name: recording_file, config: &config, file, against: other.as_ref(), nodes };
+    let (report, chains) = subject.report(&mut recording, prices)?;
     match options.format {
         ReportFormat::Table => output::print(text::text(&report)),
         ReportFormat::Json => output::print(format_args!("{:#}\n", report.to_json())),
     }
-    if let Some(other) = &other {
-        replay::finish(&other.chains)?;
+    chains.iter().try_for_each(|metered| replay::finish(&metered.chains))
+}
+
+/// Returns the report about a recording for one node and the embedded prices, as JSON.
+///
+/// # Errors
+/// Fails with [`Usage`] for a wrong recording, or if the counts exceed their bounds.
+pub(crate) fn document(
+    (recording, name): (&mut Reader, &Path),
+    config: &Config,
+    file: Option<&Path>,
+) -> anyhow::Result<Value> {
+    let subject = Subject { name, config, file, against: None, nodes: 1 };
+    Ok(subject.report(recording, Prices::load(None)?)?.0.to_json())
+}
+
+/// The subject of a report.
+struct Subject<'a> {
+    /// Name of the recording.
+    name: &'a Path,
+    config: &'a Config,
+    file: Option<&'a Path>,
+    /// Another configuration, and its file.
+    against: Option<&'a (Config, &'a Path)>,
+    nodes: u32,
+}
+
+impl Subject<'_> {
+    /// Runs the recording, and returns the report with the chains of the other configuration, if any, and of this one.
+    fn report(&self, recording: &mut Reader, prices: Prices) -> anyhow::Result<(Report, Vec<Metered>)> {
+        let Self { config, file, nodes, .. } = *self;
+        let mut base = Metered::new(config, file)?;
+        let mut other = self.against.map(|(config, file)| Metered::new(config, Some(file))).transpose()?;
+        let (variants, left_out) = variants(config);
+        let mut notes = Vec::new();
+        if left_out > 0 {
+            notes.push(format!("{left_out} changes of the configuration were not tried: too many"));
+        }
+        let mut changed = Vec::new();
+        for variant in variants {
+            match Metered::new(&variant.config, file) {
+                Ok(metered) => changed.push((variant.name, metered)),
+                Err(error) => notes.push(format!("not tried: {}: {error:#}", variant.name)),
+            }
+        }
+        while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+            for metered in changed.iter_mut().map(|(_, metered)| metered).chain(&mut other) {
+                metered.run(batch.clone())?;
+            }
+            base.run(batch)?;
+        }
+        let usage = base.take();
+        check(self.name, &usage)?;
+        let quantities = |metered: &Metered| metered.take().quantities(nodes);
+        notes.extend(general_notes(&usage, nodes));
+        let against = self.against.map(|(_, file)| *file);
+        let report = Report {
+            recording: self.name.display().to_string(),
+            config: shown(file),
+            nodes,
+            breakdowns: breakdowns(&usage, nodes, &prices),
+            usage,
+            variants: changed
+                .iter()
+                .map(|(name, metered)| Compared { name: name.clone(), quantities: quantities(metered) })
+                .collect(),
+            against: other
+                .as_ref()
+                .map(|other| Compared { name: shown(against), quantities: quantities(other) }),
+            prices,
+            notes,
+        };
+        Ok((report, other.into_iter().chain([base]).collect()))
     }
-    replay::finish(&base.chains)
 }
 
 fn shown(file: Option<&Path>) -> String {

@@ -49,7 +49,7 @@ pub(crate) fn demo(options: &arguments::Demo) -> anyhow::Result<()> {
         declare_enhanced(&mut config);
     }
     logging::start(&config.log);
-    let mut recording = Reader::new("the recording of the demo".into(), Box::new(Cursor::new(recording()?)));
+    let mut recording = reader()?;
     let file = options.config.as_deref();
     if options.json {
         return json(&config, file, &mut recording, options.kind.as_deref());
@@ -94,6 +94,14 @@ fn declare_enhanced(config: &mut Config) {
             output.formatter.config.set("enhanced", true.into());
         }
     }
+}
+
+/// Opens the recording.
+///
+/// # Errors
+/// The embedded data are damaged.
+pub(crate) fn reader() -> io::Result<Reader> {
+    Ok(Reader::new("the recording of the demo".into(), Box::new(Cursor::new(recording()?))))
 }
 
 /// Returns the recording as `insightd record` wrote it.

@@ -4,10 +4,16 @@ mod arguments;
 mod completions;
 mod cost;
 mod demo;
+mod live;
 mod offline;
+mod plot;
+mod progress;
 mod replay;
 mod script;
+mod tap;
+mod top;
 mod transform;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -53,10 +59,14 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             return Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Cost(options) => cost::cost(options)?,
+        Command::Plot(options) => plot::plot(options)?,
         Command::Script(Script::Try(options)) => script::try_script(options)?,
         Command::Transform(command) => transform(command)?,
         Command::Check(options) => app::check(options)?,
         Command::Status(options) => status::status(options)?,
+        Command::Top(options) => return top::top(options),
+        Command::Tap(options) => tap::tap(options)?,
+        Command::Ui(options) => ui::ui(options)?,
         Command::Config(command) => output::print(command.text()?),
         Command::Completions(options) => completions::print(options),
     }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::arguments;
+use crate::progress;
 use crate::replay::{self, Chains, Collect, Shown, Wanted};
+use anyhow::Context as _;
 use insightd::app::is_used;
 use insightd::assemble;
 use insightd::config::{self, Config, Environment, Report, Role, SinkKind, When};
 use insightd::error::Usage;
 use insightd::logging;
 use insightd::output;
-use insightd::recording::Reader;
 use insightd::sinks::{Sink, SinkSet, Stdout};
 use insightd::snapshot::Snapshot;
 use insightd_pipeline::library::{self, FileError};
@@ -28,13 +29,13 @@ pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
     logging::start(&config.log);
     if let (Some(until), Some(directory)) = (&options.until, &options.as_case) {
         let (mut chains, events) = collecting(&config, options.config.as_deref(), &options.component)?;
-        let mut recording = Reader::open(&options.recording).map_err(usage)?;
+        let mut recording = progress::open(&options.recording, true)?;
         let wanted = Wanted { until, directory, pod: options.pod.as_deref() };
         return replay::write_case(&mut recording, &mut chains, &events, &wanted);
     }
     if options.summary {
         let (mut chains, events) = collecting(&config, options.config.as_deref(), &options.component)?;
-        let mut recording = Reader::open(&options.recording).map_err(usage)?;
+        let mut recording = progress::open(&options.recording, true)?;
         output::print(replay::summarize(&mut recording, &mut chains, &events)?.text());
         return replay::finish(&chains);
     }
@@ -46,7 +47,7 @@ pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
         Ok(Box::new(Stdout::of_process(pretty)?))
     };
     let mut chains = chains(&config, options.config.as_deref(), &options.component, stdout)?;
-    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    let mut recording = progress::open(&options.recording, false)?;
     replay::replay(&mut recording, &mut chains)
 }
 
@@ -56,19 +57,23 @@ pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
 /// Fails with [`Usage`], or if the two cannot be compared.
 pub(crate) fn diff(options: &arguments::Diff) -> anyhow::Result<bool> {
     let (pipeline, level) = (options.pipeline.as_deref(), options.log_level.as_deref());
-    let b = options.b.as_deref().unwrap_or(&options.a);
+    let second = options.b.as_deref().unwrap_or(&options.a);
     let (config_a, config_b) =
-        (configuration(Some(&options.a), pipeline, level)?, configuration(Some(b), pipeline, level)?);
+        (configuration(Some(&options.a), pipeline, level)?, configuration(Some(second), pipeline, level)?);
     logging::start(&config_a.log);
     let (mut a, events_a) = collecting(&config_a, Some(&options.a), &[])?;
-    let (mut b, events_b) = collecting(&config_b, Some(b), &options.component)?;
-    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    let (mut b, events_b) = collecting(&config_b, Some(second), &options.component)?;
+    let mut recording = progress::open(&options.recording, false)?;
     let shown = if options.all { Shown::All } else { Shown::First };
-    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)
-}
-
-fn usage(error: impl std::fmt::Display) -> Usage {
-    Usage(error.to_string())
+    let files = [&*options.recording, &*options.a, second].map(|path| path.display().to_string());
+    let title = options.html.is_some().then(|| files.join(", "));
+    let (is_same, page) =
+        replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown, title.as_deref())?;
+    if let (Some(file), Some(page)) = (&options.html, page) {
+        std::fs::write(file, page)
+            .with_context(|| format!("--html {}: cannot be written", file.display()))?;
+    }
+    Ok(is_same)
 }
 
 /// Loads a configuration, reduced to the pipeline of the given name if any. `level` replaces its log level. Its role is `all`, so that it has pipelines
@@ -79,10 +84,22 @@ pub(super) fn configuration(
     level: Option<&str>,
 ) -> Result<Config, Usage> {
     let environment = Environment::of_process();
-    let mut config = match file {
+    let config = match file {
         Some(file) => Config::load(file, &environment)?,
         None => Config::parse("", None, &environment)?,
     };
+    adapted(config, pipeline, level)
+}
+
+/// Parses the text of a configuration, as [`configuration`] does; `name` is its name in messages.
+///
+/// # Errors
+/// Returns every problem of the text.
+pub(super) fn parsed(text: &str, name: &str, level: Option<&str>) -> Result<Config, Usage> {
+    adapted(Config::parse(text, Some(name), &Environment::of_process())?, None, level)
+}
+
+fn adapted(mut config: Config, pipeline: Option<&str>, level: Option<&str>) -> Result<Config, Usage> {
     config.role = Role::All;
     // Hides messages that only matter when an agent starts; keeps those that components write.
     match level {

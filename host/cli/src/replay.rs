@@ -2,9 +2,11 @@
 
 mod case;
 mod chains;
+mod changes;
 mod collect;
 mod cut;
 mod event;
+mod html;
 mod lines;
 mod matching;
 mod report;
@@ -21,9 +23,14 @@ use insightd::recording::Reader;
 
 pub(crate) use case::{Wanted, write_case};
 pub(crate) use chains::Chains;
+pub(crate) use changes::changes;
 pub(crate) use collect::Collect;
+pub(crate) use event::Parsed;
 pub(crate) use report::Shown;
-pub(crate) use summary::{Align, Summary, Table, bytes, unknown_type};
+pub(crate) use summary::{Align, Summary, Table, bytes, unknown_type, utc};
+
+#[cfg(test)]
+pub(crate) use event::tests::event as parsed;
 
 use report::Report;
 
@@ -62,13 +69,37 @@ pub(crate) fn summarize(
     events: &Collect,
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
+    each(recording, chains, events, |frame, events| {
+        summary.add(frame.scope.clone(), frame.time_unix_ms, events);
+    })?;
+    Ok(summary)
+}
+
+/// The origin and time of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Scope and its id, such as `node` and the node's name.
+    pub(crate) scope: (String, String),
+    pub(crate) time_unix_ms: u64,
+}
+
+/// Runs a recording through chains whose sinks are `events`, and hands over the events of each batch.
+///
+/// # Errors
+/// [`Usage`] if the recording is invalid.
+pub(crate) fn each(
+    recording: &mut Reader,
+    chains: &mut Chains,
+    events: &Collect,
+    mut visit: impl FnMut(&Frame, Vec<Parsed>),
+) -> anyhow::Result<()> {
     while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
         let scope = (batch.scope.clone(), batch.scope_id.clone());
-        let time_unix_ms = batch.time_unix_ms;
+        let frame = Frame { scope, time_unix_ms: batch.time_unix_ms };
         chains.run(batch)?;
-        summary.add(scope, time_unix_ms, events.take());
+        visit(&frame, events.take());
     }
-    Ok(summary)
+    Ok(())
 }
 
 /// Prints notes about batches and events that were left out or lost, on standard error.
@@ -85,7 +116,8 @@ pub(crate) fn finish(chains: &Chains) -> anyhow::Result<()> {
     }
 }
 
-/// Compares the events that two sets of chains produce from a recording, and prints the differences. Returns true if there are none.
+/// Compares the events that two sets of chains produce from a recording, and prints the differences. Returns true if there are none, and
+/// the report as a page of this title, if there is one; then only the summary is printed.
 ///
 /// # Errors
 /// [`Usage`] if the recording is invalid; an error if a sink cannot be written.
@@ -94,8 +126,9 @@ pub(crate) fn diff(
     (a, events_a): (&mut Chains, &Collect),
     (b, events_b): (&mut Chains, &Collect),
     shown: Shown,
-) -> anyhow::Result<bool> {
-    let mut report = Report::new(shown);
+    page: Option<&str>,
+) -> anyhow::Result<(bool, Option<String>)> {
+    let mut report = Report::new(shown, page.is_some());
     let mut batches = 0u64;
     while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
         a.run(batch.clone())?;
@@ -109,5 +142,6 @@ pub(crate) fn diff(
             output::message(format_args!("{side}: {note}"));
         }
     }
-    report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.lost().total()))
+    let lost = sides.map(|side| side.lost().total());
+    Ok(report.finish(page.unwrap_or_default(), batches, sides.map(Chains::failures), lost))
 }

@@ -18,7 +18,7 @@ use insightd::recording::Reader;
 use insightd_pipeline::{ComponentConfig, ComponentSpec, OnFailure, StageSpec};
 
 /// Longest program of the component, bytes. One more byte is read, to notice a longer one.
-const LONGEST: u64 = 65_535;
+pub(crate) const LONGEST: u64 = 65_535;
 /// Most bytes of state that a program may keep between batches.
 const STATE_BYTES: u64 = 1 << 20;
 
@@ -33,7 +33,7 @@ pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
     let without =
         configuration(options.config.as_deref(), options.pipeline.as_deref(), options.log_level.as_deref())?;
     logging::start(&without.log);
-    let with = with_program(&without, &text, options)?;
+    let with = with_program(&without, &text, options.before.as_deref(), &options.kind)?;
     let mut recording = match &options.recording {
         Some(file) => Reader::open(file).map_err(|error| Usage(error.to_string()))?,
         None => Reader::new("the sample".into(), Box::new(Cursor::new(sample_recording(&without)))),
@@ -48,7 +48,7 @@ pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
     let (mut b, events_b) = side(&with, Some(&options.program))?;
     let shown = if options.all { Shown::All } else { Shown::First };
     output::message(format_args!("A is without the program, B with it"));
-    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)?;
+    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown, None)?;
     match b.failures() {
         0 => Ok(()),
         failures => {
@@ -71,27 +71,35 @@ fn program(file: &Path) -> io::Result<String> {
 }
 
 /// Returns the configuration with the program in each of its pipelines, or only in those with the transform that
-/// `--before` names.
-fn with_program(config: &Config, text: &str, options: &arguments::Try) -> Result<Config, Usage> {
+/// `before` names.
+///
+/// # Errors
+/// No pipeline has this transform.
+pub(crate) fn with_program(
+    config: &Config,
+    text: &str,
+    before: Option<&str>,
+    kinds: &[String],
+) -> Result<Config, Usage> {
     let mut with = config.clone();
     let mut found = false;
     for (index, pipeline) in with.pipelines.iter_mut().enumerate() {
         let names = || pipeline.transforms.iter().map(|stage| stage.component.name.as_str());
-        let at = match &options.before {
+        let at = match before {
             None => Some(pipeline.transforms.len()),
             Some(before) => names().position(|name| name == before),
         };
         let Some(at) = at else { continue };
         let mut program = ComponentConfig::from_texts(&[("program", text)]);
         program.set("explain", true.into());
-        program.set("kinds", options.kind.clone().into());
+        program.set("kinds", kinds.to_vec().into());
         let path = format!("pipelines[{index}].transforms[{at}]");
         let mut component = ComponentSpec::builtin("script", path);
         (component.config, component.state_bytes) = (program, Some(STATE_BYTES));
         pipeline.transforms.insert(at, StageSpec { component, on_failure: OnFailure::Skip });
         found = true;
     }
-    match (found, &options.before) {
+    match (found, before) {
         (false, Some(before)) => Err(Usage(format!("--before {before}: no pipeline has this transform"))),
         _ => Ok(with),
     }

@@ -18,6 +18,7 @@ use std::path::Path;
 use anyhow::Context;
 use insightd_sandbox::{CallLimits, Compiler, Component, Sandbox};
 
+use crate::progress::Spinner;
 use insightd::error::Usage;
 use insightd::output;
 use insightd_pipeline::library;
@@ -49,6 +50,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Usage> {
 
 /// Compiles and loads a component as the agent does.
 fn load(file: &Path, wasm: &[u8]) -> anyhow::Result<Component> {
+    let _spinner = Spinner::new("compiling the component as the agent does");
     let compiler = Compiler::new(library::compiler_beside());
     let native = compiler.compile(wasm).with_context(|| file.display().to_string())?;
     let sandbox = Sandbox::new(CallLimits::default())?;

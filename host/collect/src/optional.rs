@@ -13,11 +13,38 @@ pub enum Group {
     DiskStats,
     /// Start of the node and of containers.
     Start,
+    /// PersistentVolumeClaims of the cluster.
+    Claims,
+    /// PersistentVolumes of the cluster.
+    PersistentVolumes,
+    /// Ingresses of the cluster.
+    Ingresses,
+    /// Jobs of the cluster.
+    Jobs,
+    /// CronJobs of the cluster.
+    CronJobs,
+    /// Further fields of objects of the cluster that are watched in any case.
+    Status,
+    /// The agent's own counters.
+    Agent,
 }
 
 impl Group {
     /// All groups.
-    pub const ALL: [Self; 5] = [Self::CpuTime, Self::MemInfo, Self::Load, Self::DiskStats, Self::Start];
+    pub const ALL: [Self; 12] = [
+        Self::CpuTime,
+        Self::MemInfo,
+        Self::Load,
+        Self::DiskStats,
+        Self::Start,
+        Self::Claims,
+        Self::PersistentVolumes,
+        Self::Ingresses,
+        Self::Jobs,
+        Self::CronJobs,
+        Self::Status,
+        Self::Agent,
+    ];
 
     /// Returns the beginning of all raw names of the group, which no other raw name has.
     pub const fn prefix(self) -> &'static str {
@@ -27,13 +54,20 @@ impl Group {
             Self::Load => "load.",
             Self::DiskStats => "diskstats.",
             Self::Start => "start.",
+            Self::Claims => "claim.",
+            Self::PersistentVolumes => "persistentvolume.",
+            Self::Ingresses => "ingress.",
+            Self::Jobs => "job.",
+            Self::CronJobs => "cronjob.",
+            Self::Status => "status.",
+            Self::Agent => "insightd.",
         }
     }
 }
 
 /// A set of groups; empty by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OptionalFacts(u8);
+pub struct OptionalFacts(u16);
 
 impl OptionalFacts {
     /// Returns all groups.
@@ -85,6 +119,7 @@ mod tests {
             "load",
             "start",
             "pod.start_unix_ms",
+            "agent.heartbeat",
         ];
         assert!(OptionalFacts::from_reads(others).is_empty());
         for group in Group::ALL {

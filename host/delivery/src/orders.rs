@@ -22,8 +22,8 @@ pub(super) enum Order {
     Append { block: Block, reply: mpsc::SyncSender<Result<(), AppendError>> },
     /// End the tick at this time.
     EndTick { now_unix_ms: u64, reply: mpsc::SyncSender<()> },
-    /// Lease and read the next block whose destination is not in `in_backoff`.
-    Take { in_backoff: HashSet<KeyId>, reply: oneshot::Sender<NextBlock> },
+    /// Lease and read the next block whose destination is not in `in_backoff`; the oldest one if `in_order`.
+    Take { in_backoff: HashSet<KeyId>, in_order: bool, reply: oneshot::Sender<NextBlock> },
     /// Remove a block that the service has accepted.
     Accepted { lease: Lease, events: u32, bytes: usize, rejected: RejectedEvents },
     /// Return a block to the spool; `failed` if a request for it failed.

@@ -239,9 +239,9 @@ impl DeliveryQueue {
     }
 
     /// Requests the next block whose destination is not in `in_backoff`: the newest of this tick, otherwise the oldest.
-    pub(super) fn take(&self, in_backoff: HashSet<KeyId>) -> oneshot::Receiver<NextBlock> {
+    pub(super) fn take(&self, in_backoff: HashSet<KeyId>, in_order: bool) -> oneshot::Receiver<NextBlock> {
         let (reply, taken) = oneshot::channel();
-        self.order(Order::Take { in_backoff, reply });
+        self.order(Order::Take { in_backoff, in_order, reply });
         taken
     }
 

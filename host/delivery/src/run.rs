@@ -42,7 +42,8 @@ pub async fn run<P: Transport>(
     };
     loop {
         runner.request_block();
-        let stopping = *stop.borrow();
+        // A dropped sender also means the end of the agent.
+        let stopping = *stop.borrow() || stop.has_changed().is_err();
         if stopping && runner.in_flight.is_empty() && runner.requested.is_none() {
             return;
         }
@@ -69,7 +70,6 @@ pub async fn run<P: Transport>(
             }
             () = runner.queue.changed(), if !stopping => runner.may_have_blocks = true,
             () = wait, if !stopping => runner.may_have_blocks = true,
-            // A dropped sender also means the end of the agent.
             _ = stop.wait_for(|stop| *stop), if !stopping => {}
         }
     }
@@ -115,7 +115,8 @@ impl<P: Transport> Runner<P> {
     fn request_block(&mut self) {
         let now = self.now();
         if self.requested.is_none() && self.may_have_blocks && self.scheduler.may_send(now) {
-            self.requested = Some(self.queue.take(self.scheduler.in_backoff(now)));
+            let in_order = self.transport.in_order();
+            self.requested = Some(self.queue.take(self.scheduler.in_backoff(now), in_order));
         }
     }
 

@@ -82,8 +82,8 @@ impl SpoolThread {
                 let _ = reply.send(());
                 return true;
             }
-            Order::Take { in_backoff, reply } => {
-                let next = self.take(&|key| in_backoff.contains(&key));
+            Order::Take { in_backoff, in_order, reply } => {
+                let next = self.take(in_order, &|key| in_backoff.contains(&key));
                 let is_empty = next.is_none() && self.spool.stats().pending.blocks == 0;
                 if let Err(NextBlock { next: Some((lease, _)), .. }) =
                     reply.send(NextBlock { next, is_empty })
@@ -130,10 +130,10 @@ impl SpoolThread {
         Ok(())
     }
 
-    /// Leases and reads the next block that may be sent: the newest of this tick, otherwise the oldest.
-    fn take(&mut self, is_in_backoff: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
+    /// Leases and reads the next block that may be sent: the newest of this tick unless `in_order`, otherwise the oldest.
+    fn take(&mut self, in_order: bool, is_in_backoff: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
         loop {
-            let first_of_tick = self.first_of_tick;
+            let first_of_tick = self.first_of_tick.filter(|_| !in_order);
             let skip = |block: &Candidate| is_in_backoff(block.key);
             let lease = first_of_tick
                 .and_then(|first_of_tick| {

@@ -33,7 +33,7 @@ pub struct RejectedEvents {
     pub too_new: u32,
     /// Events that are older than the retention of the log group.
     pub expired: u32,
-    /// Parts of accepted events that the service rejected: data points of OTLP.
+    /// Parts of accepted events that the service rejected: data points of OTLP, samples of remote write.
     pub points: u64,
 }
 
@@ -48,4 +48,10 @@ impl RejectedEvents {
 pub trait Transport: Send + Sync + 'static {
     /// Sends a block once. `key` is the destination, as written by the caller that filled the spool.
     fn send(&self, key: &[u8], events: u32, body: Vec<u8>) -> impl Future<Output = Reply> + Send;
+
+    /// Returns true if blocks are sent oldest first, because the service rejects what is older than what it has. By default those of
+    /// the current tick are sent before those that wait.
+    fn in_order(&self) -> bool {
+        false
+    }
 }

@@ -8,22 +8,31 @@
 
 mod api;
 mod explain;
+mod in_cluster;
+mod kubeconfig;
 pub(crate) mod reflect;
 mod request;
+mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod token;
 mod transport;
+mod verifier;
 
-pub(crate) use api::service_account;
-pub use api::{ApiSettings, api_client, is_in_cluster};
+pub use api::{ApiSettings, api_client, check_kubeconfig};
 pub(crate) use explain::{Upstream, explain, explain_for};
+pub use in_cluster::is_in_cluster;
+pub(crate) use in_cluster::service_account;
 pub(crate) use insightd_upstream::{Backoff, jitter_up_to, lock};
+use insightd_yaml::Position;
 pub use kube::Client;
 pub(crate) use request::{send, send_for_object};
+pub(crate) use settings::ServerSettings;
+pub(crate) use tls::{Roots, read_certificates};
 pub(crate) use token::Token;
 pub use transport::Traffic;
-pub(crate) use transport::{connect, connect_through};
+pub(crate) use transport::connect;
 
 use std::path::PathBuf;
 
@@ -47,10 +56,12 @@ pub enum ClientError {
         hint: &'static str,
     },
     /// The kubeconfig cannot be used.
-    #[error("kubeconfig {}: {error}", path.display())]
+    #[error("kubeconfig {}{}: {error}", path.display(), at.map(|at| format!(":{at}")).unwrap_or_default())]
     Kubeconfig {
         /// Path of the file.
         path: PathBuf,
+        /// Position of the error in the file.
+        at: Option<Position>,
         /// Error text.
         error: String,
     },

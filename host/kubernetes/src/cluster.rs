@@ -1,7 +1,8 @@
 //! Raw counts of the objects of a whole cluster: a compact store fed by lists and watches.
 //!
-//! Only the elected leader has one. A [`ClusterWatch`] keeps nine watches; their objects are read one by one, and only a
-//! few numbers of each are kept: 12 bytes of a pod in a hash table, 8 bytes of an endpoint.
+//! Only the elected leader has one. A [`ClusterWatch`] keeps nine watches, and up to five that pipelines ask for; their
+//! objects are read one by one, and only a few numbers of each are kept: 12 bytes of a pod in a hash table, 8 bytes of an
+//! endpoint.
 //!
 //! # Requests to the API server
 //!
@@ -12,6 +13,9 @@
 //! | namespaces | metadata only | names |
 //! | nodes, EndpointSlices, Deployments, DaemonSets, StatefulSets | whole | the counts are in `spec` and `status` |
 //! | ReplicaSets without the label `pod-template-hash` | whole | every Deployment keeps up to eleven, which are not counted |
+//! | on request: PersistentVolumeClaims | whole | the phase is in `status` |
+//! | on request: Jobs, CronJobs | whole | counts and times are in `spec` and `status` |
+//! | on request: PersistentVolumes, Ingresses | metadata only | they are counted |
 //!
 //! Each is listed from the API server's watch cache (`resourceVersion=0`). CPU time of the API server and bytes sent, for
 //! 20,000 pods of 6.8 KB (JSON, half of it `managedFields`) on Kubernetes 1.34:
@@ -47,15 +51,20 @@
 //! - Details of pending pods are kept for at most [`ClusterSettings::max_pending_pods`], and only of pods without a node:
 //!   the others are reported by their node. Pending pods are counted in any case.
 
+mod cron_jobs;
 mod endpoints;
+mod jobs;
 mod namespaces;
 mod nodes;
+mod objects;
 mod pods;
 mod pods_by_namespace;
+mod records;
 mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod wanted;
 mod wire;
 mod workloads;
 
@@ -63,13 +72,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insights_batch::{Builder, EntityId};
-use tokio::task::JoinSet;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::client::reflect::{Paging, WATCH_IDLE, WatchSpec, reflect};
 use endpoints::Endpoints;
 use insightd_upstream::UpstreamStatus;
 use namespaces::Namespaces;
 use nodes::Nodes;
+use objects::ObjectKind;
 use pods::Pods;
 use store::Store;
 use table::{Feed, ObjectTable, SharedTable};
@@ -97,9 +108,9 @@ pub struct ClusterSettings {
 #[derive(Debug)]
 pub struct ClusterWatch {
     store: Store,
-    sources: Vec<Source>,
-    /// Aborted on drop.
-    _tasks: JoinSet<()>,
+    starter: WatchStarter,
+    /// The watches that a pipeline asked for, with their tasks.
+    wanted: Vec<(ObjectKind, Arc<UpstreamStatus>, AbortHandle)>,
 }
 
 #[derive(Debug)]
@@ -124,7 +135,13 @@ impl ClusterWatch {
     pub fn start(client: kube::Client, settings: ClusterSettings) -> Self {
         let store = Store::new();
         let max_pending = if settings.pending_pods { settings.max_pending_pods } else { 0 };
-        let mut starter = WatchStarter { client, settings, sources: Vec::new(), tasks: JoinSet::new() };
+        let mut starter = WatchStarter {
+            client,
+            settings,
+            runtime: Handle::current(),
+            sources: Vec::new(),
+            tasks: JoinSet::new(),
+        };
         starter.add("nodes", params("/api/v1/nodes", "nodes"), &store.nodes, Nodes::default());
         starter.add(
             "namespaces",
@@ -165,13 +182,14 @@ impl ClusterWatch {
             };
             starter.add(name, params, table, Workloads::new(*kind));
         }
-        Self { store, sources: starter.sources, _tasks: starter.tasks }
+        Self { store, starter, wanted: Vec::new() }
     }
 
     /// Returns true once every kind has been listed, or has failed more than once: a missing permission does not block the
     /// others.
     pub fn is_complete(&self) -> bool {
-        self.sources
+        self.starter
+            .sources
             .iter()
             .all(|source| source.table.is_listed() || source.status.snapshot().failures_in_a_row > 1)
     }
@@ -189,17 +207,18 @@ impl ClusterWatch {
 
     /// Returns the status of each kind.
     pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
-        self.sources.iter().map(|source| Arc::clone(&source.status)).collect()
+        self.starter.sources.iter().map(|source| Arc::clone(&source.status)).collect()
     }
 
     /// Returns the age of the oldest data that is reported: zero while all watches work. Kinds that were never listed do
     /// not count.
     pub fn oldest_age(&self) -> Duration {
-        let ages = self.sources.iter().filter(|source| source.table.is_listed()).filter_map(|source| {
-            let state = source.status.snapshot();
-            let age = state.last_success?.elapsed();
-            (state.failures_in_a_row > 0 || age > SILENCE).then_some(age)
-        });
+        let ages =
+            self.starter.sources.iter().filter(|source| source.table.is_listed()).filter_map(|source| {
+                let state = source.status.snapshot();
+                let age = state.last_success?.elapsed();
+                (state.failures_in_a_row > 0 || age > SILENCE).then_some(age)
+            });
         ages.max().unwrap_or_default()
     }
 }
@@ -220,12 +239,26 @@ fn params(path: &'static str, resource: &'static str) -> WatchParams {
 struct WatchStarter {
     client: kube::Client,
     settings: ClusterSettings,
+    runtime: Handle,
     sources: Vec<Source>,
+    /// Aborted on drop.
     tasks: JoinSet<()>,
 }
 
+impl std::fmt::Debug for WatchStarter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WatchStarter").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
 impl WatchStarter {
-    fn add<K>(&mut self, source: &'static str, params: WatchParams, table: &Arc<SharedTable<K>>, empty: K)
+    fn add<K>(
+        &mut self,
+        source: &'static str,
+        params: WatchParams,
+        table: &Arc<SharedTable<K>>,
+        empty: K,
+    ) -> (Arc<UpstreamStatus>, AbortHandle)
     where
         K: ObjectTable + std::fmt::Debug,
     {
@@ -245,6 +278,8 @@ impl WatchStarter {
         self.sources
             .push(Source { status: Arc::clone(&status), table: Arc::clone(table) as Arc<dyn Listed> });
         let (client, mut feed) = (self.client.clone(), Feed::new(Arc::clone(table), empty));
-        self.tasks.spawn(async move { match reflect(&client, &spec, &mut feed, &status).await {} });
+        let shared = Arc::clone(&status);
+        let task = async move { match reflect(&client, &spec, &mut feed, &status).await {} };
+        (shared, self.tasks.spawn_on(task, &self.runtime))
     }
 }

@@ -169,6 +169,8 @@ impl Emitter {
                 }
             }
             if let Some(stats) = stats {
+                let storage = stats.ephemeral_storage_used_bytes;
+                gauge(builder, entity, "pod.ephemeral_storage_used_bytes", storage);
                 self.volumes(pod, stats, entity, builder);
             }
         }
@@ -273,6 +275,8 @@ fn describe_container(container: &Container, entity: EntityId, builder: &mut Bui
     ];
     amounts(builder, entity, requests, container.requests);
     amounts(builder, entity, limits, container.limits);
+    let storage = container.ephemeral_storage_limit_bytes;
+    gauge(builder, entity, "container.limit_ephemeral_storage_bytes", storage);
 }
 
 fn attribute(builder: &mut Builder, entity: EntityId, key: &str, value: Option<&str>) {

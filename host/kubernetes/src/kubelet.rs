@@ -20,13 +20,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::client::{ClientError, Token, Traffic, connect_through};
+use crate::client::{ClientError, Roots, ServerSettings, Token, Traffic, connect};
 use crate::pods::{MetadataFilter, PodList, PodReader};
 use crate::summary::{Summary, SummaryReader};
 use insightd_upstream::{UpstreamStatus, lock};
 
 use authorities::authorities;
 use endpoint::{Endpoint, ResponseLimits};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{mpsc, watch};
 use url::Address;
 pub use url::url_for_host;
@@ -102,7 +103,7 @@ struct Connection {
 }
 
 struct ClientState {
-    authorities: Vec<Vec<u8>>,
+    authorities: Vec<CertificateDer<'static>>,
     client: kube::Client,
 }
 
@@ -264,12 +265,23 @@ impl Connection {
     }
 }
 
-fn client(settings: &KubeletSettings, authorities: &[Vec<u8>]) -> Result<kube::Client, ClientError> {
+fn client(
+    settings: &KubeletSettings,
+    authorities: &[CertificateDer<'static>],
+) -> Result<kube::Client, ClientError> {
+    const SERVER: &str = "the kubelet";
     let Address { uri, interface, is_secure } = Address::parse(&settings.url)?;
-    let mut config = kube::Config::new(uri);
-    config.root_cert = Some(authorities.to_vec());
-    config.accept_invalid_certs = settings.insecure;
-    config.tls_server_name = settings.server_name.clone();
-    let token = settings.token_file.clone().filter(|_| is_secure).map(Token::new);
-    connect_through(&config, token, Arc::<Traffic>::default(), "the kubelet", interface)
+    let mut server = ServerSettings::new(SERVER, uri);
+    server.token = settings.token_file.clone().filter(|_| is_secure).map(Token::new);
+    server.interface = interface;
+    server.tls.roots = Roots::Certificates(authorities.to_vec());
+    server.tls.insecure = settings.insecure;
+    if let Some(name) = &settings.server_name {
+        let name = name.clone().try_into().map_err(|_| ClientError::Setup {
+            server: SERVER.into(),
+            error: format!("`kubelet.server_name` {name:?} is not a DNS name or an IP address"),
+        })?;
+        server.tls.server_name = Some(name);
+    }
+    connect(server, Arc::<Traffic>::default())
 }

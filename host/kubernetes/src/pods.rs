@@ -122,6 +122,8 @@ pub struct Container {
     pub requests: Amounts,
     /// `resources.limits`, as applied: from the container's status if present there, else from the specification.
     pub limits: Amounts,
+    /// `resources.limits` of `ephemeral-storage` in the specification, bytes, rounded up. It cannot be resized in place.
+    pub ephemeral_storage_limit_bytes: Option<u64>,
 }
 
 /// Role of a container in its pod.

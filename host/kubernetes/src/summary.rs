@@ -50,6 +50,8 @@ pub struct PodStats {
     pub containers: Vec<ContainerStats>,
     /// Volumes that the kubelet measures, by name: not `hostPath`, and none before its first measurement.
     pub volumes: Vec<VolumeStats>,
+    /// `ephemeral-storage.usedBytes`: writable layers, logs, and `emptyDir` volumes that are not in memory.
+    pub ephemeral_storage_used_bytes: Option<u64>,
 }
 
 impl PodStats {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Request;
+use insightd_collect::{Group, OptionalFacts};
 use insightd_kubernetes::client::{ApiSettings, api_client};
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
 use insights_batch::{Batch, Builder};
@@ -91,7 +92,7 @@ async fn a_namespace_is_followed_from_creation_to_deletion() {
     let settings = ApiSettings { kubeconfig: Some(kubeconfig), user_agent: "insightd-test".into() };
     let (client, _) = api_client(&settings).unwrap();
     for page_size in [0, 3] {
-        let watch = ClusterWatch::start(
+        let mut watch = ClusterWatch::start(
             client.clone(),
             ClusterSettings {
                 page_size,
@@ -100,6 +101,7 @@ async fn a_namespace_is_followed_from_creation_to_deletion() {
                 start_jitter: Duration::ZERO,
             },
         );
+        watch.want(OptionalFacts::default().with(Group::Jobs).with(Group::CronJobs).with(Group::Status));
         while !watch.is_complete() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -184,6 +186,7 @@ async fn follow(client: &Client, watch: &ClusterWatch, namespace: &str) {
     }
     until(watch, ["workload", &id, "replicas.desired"], None).await;
 
+    follow_jobs(client, watch, namespace).await;
     for name in ["a", "b"] {
         send(client, "DELETE", format!("{core}/pods/{name}?gracePeriodSeconds=0"), json!({})).await;
     }
@@ -199,4 +202,43 @@ async fn follow(client: &Client, watch: &ClusterWatch, namespace: &str) {
         .unwrap();
     let _ = client.request::<Value>(request).await;
     until(watch, pending, None).await;
+}
+
+/// Follows a Job and a CronJob, both suspended so that a controller manager, if there is one, creates nothing for them.
+async fn follow_jobs(client: &Client, watch: &ClusterWatch, namespace: &str) {
+    let path = |kind: &str| format!("/apis/batch/v1/namespaces/{namespace}/{kind}");
+    let pod = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}});
+    let spec = json!({"suspend": true, "completions": 3, "parallelism": 2, "template": pod});
+    let cron_job = json!({
+        "metadata": {"name": "nightly"},
+        "spec": {"schedule": "0 3 * * *", "suspend": true, "jobTemplate": {"spec": spec}},
+    });
+    let made = send(client, "POST", path("cronjobs"), cron_job).await;
+    let id = format!("CronJob/{namespace}/nightly");
+    until(watch, ["workload", &id, "cronjob.suspended"], Some(1.0)).await;
+    until(watch, ["workload", &id, "cronjob.active"], Some(0.0)).await;
+    let owner = json!([{
+        "apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": made["metadata"]["uid"], "controller": true,
+    }]);
+    let job = json!({"metadata": {"name": "nightly-1", "ownerReferences": owner}, "spec": spec});
+    send(client, "POST", path("jobs"), job).await;
+    let of_job = format!("Job/{namespace}/nightly-1");
+    until(watch, ["workload", &of_job, "job.suspended"], Some(1.0)).await;
+    let found = batch(watch);
+    let shown = found.find("workload", &of_job).unwrap();
+    assert_eq!((shown.gauge("job.completions"), shown.gauge("job.parallelism")), (Some(3.0), Some(2.0)));
+    assert_eq!((shown.gauge("job.active"), shown.gauge("job.completion_unix_ms")), (Some(0.0), None));
+    assert_eq!(shown.attribute("job.owner_name"), Some("nightly"));
+    let shown = found.find("workload", &id).unwrap();
+    assert_eq!(shown.attribute("cronjob.schedule"), Some("0 3 * * *"));
+    assert_eq!(shown.attribute("cronjob.concurrency_policy"), Some("Allow"), "the default of the API");
+    let shown = found.find("namespace", namespace).unwrap();
+    assert_eq!(shown.attribute("status.phase"), Some("Active"));
+
+    // By default the API server keeps a Job until a controller manager has orphaned its pods.
+    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
+    send(client, "DELETE", format!("{}/nightly-1", path("jobs")), options.clone()).await;
+    send(client, "DELETE", format!("{}/nightly", path("cronjobs")), options).await;
+    until(watch, ["workload", &of_job, "job.suspended"], None).await;
+    until(watch, ["workload", &id, "cronjob.suspended"], None).await;
 }

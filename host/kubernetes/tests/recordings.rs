@@ -113,6 +113,7 @@ fn every_pod_equals_the_document() {
                             (container.requests.memory_bytes, "/resources/requests/memory"),
                             (container.limits.cpu_millicores, "/resources/limits/cpu"),
                             (container.limits.memory_bytes, "/resources/limits/memory"),
+                            (container.ephemeral_storage_limit_bytes, "/resources/limits/ephemeral-storage"),
                         ];
                         for (amount, pointer) in amounts {
                             assert_eq!(amount.is_some(), spec.pointer(pointer).is_some(), "{name}{pointer}");

@@ -6,8 +6,10 @@ use insightd_sandbox::{Budget, Slot, Stop};
 use insights_batch::{Columns, Event, Limits};
 
 use crate::counters::{Counters, Flow, Lost};
+use crate::estimate::{Estimate, Meter};
 use crate::filter::{Quota, Rejected, filter};
 use crate::log_throttle::LogThrottle;
+use crate::observe::{Location, Observer, Position};
 use crate::route::Grants;
 use crate::states::{Grant, States};
 
@@ -25,6 +27,7 @@ pub struct Output {
     rejected: LogThrottle,
     unformatted: LogThrottle,
     pub(crate) flow: Flow,
+    pub(crate) meter: Meter,
 }
 
 /// The sinks that outputs deliver to, by index.
@@ -48,6 +51,8 @@ pub struct Delivery<'a> {
     pub states: &'a mut States,
     /// Ends calls early when the agent shuts down.
     pub stop: &'a Stop,
+    /// Sees what passes through the pipelines.
+    pub observer: Option<&'a dyn Observer>,
 }
 
 impl Output {
@@ -60,7 +65,8 @@ impl Output {
         quota: Quota,
     ) -> Self {
         let (rejected, unformatted) = (LogThrottle::default(), LogThrottle::default());
-        Self { formatter, grant, sink, grants, quota, rejected, unformatted, flow: Flow::default() }
+        let (flow, meter) = (Flow::default(), Meter::default());
+        Self { formatter, grant, sink, grants, quota, rejected, unformatted, flow, meter }
     }
 
     /// Returns the index of its sink.
@@ -73,15 +79,24 @@ impl Output {
         self.flow
     }
 
+    /// Returns the estimate of what it sends a day, with ticks at this interval; `None` before its first tick has ended.
+    pub fn estimate(&self, interval_ms: u64) -> Option<Estimate> {
+        self.meter.estimate(interval_ms)
+    }
+
     pub(crate) fn deliver(
         &mut self,
-        pipeline: &str,
+        position: Position<'_>,
         batch: &Columns,
         permit: Permit<'_>,
         to: &mut Delivery<'_>,
         budget: &Budget,
     ) {
-        let Delivery { sinks, counters, states, .. } = to;
+        let Delivery { sinks, counters, states, observer, .. } = to;
+        let pipeline = position.pipeline;
+        if let Some(observer) = observer {
+            observer.batch(&Location::before(position, &self.formatter, true), batch);
+        }
         let state = self.grant.as_ref().map(|grant| states.get(grant, batch));
         let formatted = self.formatter.format_within(batch, &sinks.limits(self.sink), state.as_ref(), budget);
         let Some((payloads, changes)) = formatted else {
@@ -111,8 +126,13 @@ impl Output {
             tracing::warn!(pipeline, events = lost.lead_lost, "leadership lost: events not delivered");
             return;
         }
+        if let Some(observer) = observer {
+            let location = Location::before(position, &self.formatter, true).after();
+            observer.events(&location, self.sink, &payloads.content_type, &events);
+        }
         self.flow.events += events.len() as u64;
         self.flow.bytes += events.iter().map(|event| event.bytes.len() as u64).sum::<u64>();
+        self.meter.record(&payloads.content_type, &events);
         let given = events.len() as u64;
         let refused = sinks.accept(self.sink, &payloads.content_type, &mut events.into_iter());
         if refused == 0 || refused < given {

@@ -3,6 +3,7 @@
 use insightd_sandbox::Slot;
 use insights_batch::Columns;
 
+use crate::observe::{Location, Position};
 use crate::output::{Delivery, Output, Permit};
 use crate::spec::Scope;
 use crate::stage::Stage;
@@ -64,6 +65,16 @@ impl Pipeline {
         slots.filter(|slot| slot.since_unix_ms() == 0).for_each(|slot| slot.set_since(time_unix_ms));
     }
 
+    /// Begins a tick for the estimates of its outputs ([`Output::estimate`]); without it, they cost nothing.
+    pub fn begin_tick(&mut self) {
+        self.outputs.iter_mut().for_each(|output| output.meter.begin_tick());
+    }
+
+    /// Ends the tick for the estimates of its outputs.
+    pub fn end_tick(&mut self) {
+        self.outputs.iter_mut().for_each(|output| output.meter.end_tick());
+    }
+
     /// Replaces the pipeline of the same name in `before`: in each slot, the version that worked there becomes the fallback if the new
     /// version fails, and counters go on.
     pub fn replace(&mut self, before: &[Self]) {
@@ -108,15 +119,24 @@ impl Pipeline {
         to.states.begin(&self.name);
         // One time budget for all slots: the output of a stage determines how long the later ones take.
         let Some(budget) = self.slots().next().map(|slot| slot.slot().budget(to.stop)) else { return };
-        for stage in &mut self.stages {
+        let stages = self.stages.len();
+        for (number, stage) in (1..).zip(&mut self.stages) {
+            let position = Position { pipeline: &self.name, number, is_last: number == stages };
+            if let Some(observer) = to.observer {
+                observer.batch(&Location::before(position, &stage.slot, false), &batch);
+            }
             let Some(next) = stage.run(&self.name, batch, to.states, &budget) else {
                 to.counters.batches_dropped += 1;
                 return;
             };
             batch = next;
+            if let Some(observer) = to.observer {
+                observer.batch(&Location::before(position, &stage.slot, false).after(), &batch);
+            }
         }
-        for output in &mut self.outputs {
-            output.deliver(&self.name, &batch, permit, to, &budget);
+        for (number, output) in (1..).zip(&mut self.outputs) {
+            let position = Position { pipeline: &self.name, number, is_last: stages == 0 && number == 1 };
+            output.deliver(position, &batch, permit, to, &budget);
         }
     }
 

@@ -20,6 +20,7 @@ pub use numbers::declared;
 use crate::filter::{Quota, filter};
 use crate::pipeline::Pipeline;
 use crate::route::{Grants, Refusal};
+use crate::series::add_series;
 use crate::spec::Scope;
 use crate::states::{Grant, Snapshot};
 use numbers::Numbers;
@@ -83,6 +84,8 @@ pub struct ShadowResult {
     pub metrics: BTreeSet<String>,
     /// Metric names declared by directives in events.
     pub declared: BTreeSet<String>,
+    /// Hashes of the series that directives make.
+    pub series: BTreeSet<u64>,
     /// Number of events that the output filters would have dropped, and the reason of the last output that dropped any.
     pub rejected: (u64, String),
     /// `true` if that reason is a route without a key: part of its destination is missing in the data.
@@ -218,6 +221,11 @@ impl ShadowResult {
                 if !self.metrics.contains(&*name) {
                     self.metrics.insert(name.into_owned());
                 }
+            }
+            if !names.declared.is_empty()
+                && let Ok(event) = serde_json::from_slice(event.bytes)
+            {
+                add_series(&event, &mut self.series);
             }
             self.declared.extend(names.declared);
         }

@@ -8,6 +8,12 @@ pub enum Encoding {
     Identity,
     /// gzip.
     Gzip,
+    /// Block format of snappy.
+    Snappy,
+}
+
+impl Encoding {
+    const ALL: [Self; 3] = [Self::Identity, Self::Gzip, Self::Snappy];
 }
 
 /// Media type and compression of a body.
@@ -25,6 +31,7 @@ impl Encoding {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
         }
     }
 }
@@ -38,8 +45,7 @@ impl BodyKind {
     /// Parses a [`key`](Self::key); returns `None` if it is malformed.
     pub fn from_key(key: &[u8]) -> Option<Self> {
         let (encoding, content_type) = std::str::from_utf8(key).ok()?.split_once('\0')?;
-        let known = [Encoding::Identity, Encoding::Gzip];
-        let encoding = known.into_iter().find(|known| known.as_str() == encoding)?;
+        let encoding = Encoding::ALL.into_iter().find(|known| known.as_str() == encoding)?;
         (!content_type.is_empty()).then(|| Self { content_type: content_type.to_owned(), encoding })
     }
 }
@@ -50,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_key_returns_what_it_was_made_from() {
-        for encoding in [Encoding::Identity, Encoding::Gzip] {
+        for encoding in Encoding::ALL {
             let kind = BodyKind { content_type: "application/x-protobuf".into(), encoding };
             assert_eq!(BodyKind::from_key(&kind.key()), Some(kind));
         }

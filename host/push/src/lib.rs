@@ -1,4 +1,5 @@
-//! Delivery of request bodies over HTTP/1.1, for sinks whose formatter makes whole requests, such as OTLP.
+//! Delivery of request bodies over HTTP/1.1, for sinks whose formatter makes whole requests, such as OTLP
+//! and remote write of Prometheus.
 //!
 //! A [`Push`] is the [`Transport`](insightd_delivery::Transport) of one endpoint: it sends a body as it is, with headers from
 //! the settings, from files that are read again for every request, or from a [`Signer`]. A [`Protocol`] decides what a response
@@ -11,6 +12,7 @@ mod client;
 mod headers;
 mod otlp;
 mod push;
+pub mod remote_write;
 mod response;
 mod settings;
 mod sign;

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use insightd_delivery::{Reply, RetryClass, Transport};
@@ -15,6 +16,7 @@ use crate::body::{BodyKind, Encoding};
 use crate::client::{ClientCache, HttpClient};
 use crate::headers;
 use crate::otlp::PartialSuccess;
+use crate::remote_write::{self, Version};
 use crate::response::{Protocol, Received};
 use crate::settings::PushSettings;
 use crate::sign::{Signer, Unsigned};
@@ -32,6 +34,8 @@ pub struct Push {
     protocol: Protocol,
     signer: Option<Box<dyn Signer>>,
     clients: ClientCache,
+    /// The endpoint knows only version 1.0 of remote write.
+    only_version_1: AtomicBool,
     /// Address of the endpoint for error texts.
     what: String,
     /// Message of the last response if it was a partial success, so that each is logged once.
@@ -67,7 +71,9 @@ impl Push {
     /// Creates a transport to the endpoint of `settings`. `signer` signs each request.
     pub fn new(settings: PushSettings, protocol: Protocol, signer: Option<Box<dyn Signer>>) -> Self {
         let what = settings.endpoint.to_string();
-        Self { settings, protocol, signer, clients: ClientCache::new(), what, partial: Mutex::default() }
+        let only_version_1 = AtomicBool::new(protocol == Protocol::RemoteWrite(Version::One));
+        let (clients, partial) = (ClientCache::new(), Mutex::default());
+        Self { settings, protocol, signer, clients, only_version_1, what, partial }
     }
 
     /// Returns the request, and the revision of its signature.
@@ -81,6 +87,10 @@ impl Push {
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         headers.insert(HOST, value(host)?);
         headers.insert(CONTENT_TYPE, value(&kind.content_type)?);
+        if self.protocol != Protocol::Otlp {
+            let version = remote_write::version_of(&kind.content_type);
+            headers.insert(HeaderName::from_static(remote_write::VERSION), HeaderValue::from_static(version));
+        }
         if kind.encoding != Encoding::Identity {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(kind.encoding.as_str()));
         }
@@ -157,20 +167,48 @@ impl Push {
 
 impl Transport for Push {
     async fn send(&self, key: &[u8], _events: u32, body: Vec<u8>) -> Reply {
-        let Some(kind) = BodyKind::from_key(key) else {
+        let Some(mut kind) = BodyKind::from_key(key) else {
             return Reply::Undeliverable("a spool block has no media type".to_owned());
         };
         let client = match self.clients.get(&self.settings) {
             Ok(client) => client,
             Err(error) => return self.retry(RetryClass::Refused, &error),
         };
-        let response = match self.send_signed(&client, &kind, Bytes::from(body)).await {
-            Ok(response) => response,
-            Err(failure) => return self.retry(failure.retry_class(), &failure),
-        };
-        let (reply, partial) = self.protocol.interpret(&self.what, &response);
-        self.log_partial(&partial);
-        reply
+        let mut body = Bytes::from(body);
+        loop {
+            let is_version_2 = kind.content_type == remote_write::CONTENT_TYPE;
+            if is_version_2 && self.only_version_1.load(Ordering::Relaxed) {
+                let Some(converted) = remote_write::to_version_1(&body) else {
+                    return Reply::Undeliverable("a spool block is not a request of remote write".to_owned());
+                };
+                body = converted.into();
+                remote_write::CONTENT_TYPE_1.clone_into(&mut kind.content_type);
+                continue;
+            }
+            let response = match self.send_signed(&client, &kind, body.clone()).await {
+                Ok(response) => response,
+                Err(failure) => return self.retry(failure.retry_class(), &failure),
+            };
+            let may_fall_back = is_version_2 && self.protocol == Protocol::RemoteWrite(Version::Auto);
+            if may_fall_back && response.refuses_version_2() {
+                if !self.only_version_1.swap(true, Ordering::Relaxed) {
+                    tracing::info!(
+                        endpoint = self.what,
+                        "the server does not know remote write 2.0: sending 1.0"
+                    );
+                }
+                continue;
+            }
+            let samples = || remote_write::samples(&body);
+            let samples: Option<&dyn Fn() -> u64> = if is_version_2 { Some(&samples) } else { None };
+            let (reply, partial) = self.protocol.interpret(&self.what, &response, samples);
+            self.log_partial(&partial);
+            return reply;
+        }
+    }
+
+    fn in_order(&self) -> bool {
+        self.protocol != Protocol::Otlp
     }
 }
 

@@ -1,5 +1,5 @@
-//! The three default stages: components with cold instances, production limits and `configure` in every call, against the
-//! same code compiled natively. Prints milliseconds of CPU time and ratios; needs `make builtins`.
+//! The three default stages, and the formatter `otlp`: components with cold instances, production limits and `configure` in every call, against the
+//! same code compiled natively. Prints milliseconds of CPU time and ratios; needs `make transforms`.
 //!
 //! `cargo bench -p insightd-sandbox --bench stages`; `TRANSFORMS` and `INSIGHTD_COMPILE` select other files
 //! than those under `target/`.
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use insightd_decorate::Decorate;
 use insightd_emf::Emf;
+use insightd_otlp::Otlp;
 use insightd_sandbox::{CallLimits, Compiler, Sandbox};
 use insightd_utilization::Utilization;
 use insights_batch::{Batch, Columns, Limits as SinkLimits, Payloads};
@@ -40,6 +41,7 @@ fn main() {
         component
     };
     let (decorate, utilization, emf) = (load("decorate"), load("utilization"), load("emf"));
+    let otlp = load("otlp");
 
     let raw = node::raw();
     let decorated = decorate.process(CONFIG, &raw).unwrap();
@@ -59,30 +61,36 @@ fn main() {
     assert!(same, "the components are outdated: run `make builtins`");
 
     println!("{:<12} {:>10} {:>10} {:>7}", "", "sandbox ms", "native ms", "ratio");
-    let mut sums = [0.0; 2];
-    let mut row = |name: &str, sandboxed: Duration, native: Duration| {
-        println!(
-            "{name:<12} {:>10.3} {:>10.3} {:>6.2}x",
-            ms(sandboxed),
-            ms(native),
-            ms(sandboxed) / ms(native)
-        );
-        sums[0] += ms(sandboxed);
-        sums[1] += ms(native);
+    let row = |name: &str, sandboxed: Duration, native: Duration| {
+        let [sandboxed, native] = [ms(sandboxed), ms(native)];
+        println!("{name:<12} {sandboxed:>10.3} {native:>10.3} {:>6.2}x", sandboxed / native);
     };
-    row("decorate", process(&decorate, CONFIG, &raw), median(|| native::<Decorate>(CONFIG, &raw)));
-    row(
-        "utilization",
-        process(&utilization, "{}", &decorated),
-        median(|| native::<Utilization>("{}", &decorated)),
-    );
     let limits = SinkLimits::default();
+    let stages = [
+        ("decorate", process(&decorate, CONFIG, &raw), median(|| native::<Decorate>(CONFIG, &raw))),
+        (
+            "utilization",
+            process(&utilization, "{}", &decorated),
+            median(|| native::<Utilization>("{}", &decorated)),
+        ),
+        (
+            "emf",
+            median(|| emf.format("{}", &computed, &limits).unwrap()),
+            median(|| native_format::<Emf>("{}", &computed, &limits)),
+        ),
+    ];
+    for (name, sandboxed, native) in stages {
+        row(name, sandboxed, native);
+    }
+    row("all three", stages.iter().map(|stage| stage.1).sum(), stages.iter().map(|stage| stage.2).sum());
+
+    let requests = otlp.format("{}", &decorated, &limits).unwrap();
     row(
-        "emf",
-        median(|| emf.format("{}", &computed, &limits).unwrap()),
-        median(|| native_format::<Emf>("{}", &computed, &limits)),
+        "otlp",
+        median(|| otlp.format("{}", &decorated, &limits).unwrap()),
+        median(|| native_format::<Otlp>("{}", &decorated, &limits)),
     );
-    println!("{:<12} {:>10.3} {:>10.3} {:>6.2}x", "all", sums[0], sums[1], sums[0] / sums[1]);
+    println!("{:<12} {} requests, {} bytes", "", requests.len(), requests.body.len());
     println!("\nof which creating, configuring and dropping an instance:");
     for (component, config) in [(&decorate, CONFIG), (&utilization, "{}"), (&emf, "{}")] {
         println!("{:<12} {:>10.3}", component.name(), ms(median(|| component.check_config(config).unwrap())));

@@ -7,6 +7,9 @@ use insights_batch::columns::{Attributes, Counters, Entities, Gauges, Links, NO_
 
 /// Maximum number of entities in a slice, descriptors not counted.
 pub(crate) const MAX_ENTITIES: usize = 512;
+/// Maximum number of values in a slice of several entities, those of descriptors not counted. A formatter may write some 300 bytes for
+/// each.
+pub(crate) const MAX_VALUES: usize = 4096;
 /// Kind of the descriptors, which are part of every slice.
 pub(crate) const DESCRIPTOR: &str = "metric";
 
@@ -27,17 +30,26 @@ pub(crate) fn slices(columns: &Columns) -> impl Iterator<Item = Cow<'_, Columns>
 
 /// Returns the slice number of each entity, and the number of slices.
 fn assign(columns: &Columns) -> (Vec<u32>, u32) {
-    let mut others = 0;
-    let slice_of = columns.entities.kind.iter().map(|&kind| {
+    let mut values = vec![0_usize; columns.entities.kind.len()];
+    for &entity in columns.gauges.entity.iter().chain(&columns.counters.entity) {
+        if let Some(values) = values.get_mut(entity as usize) {
+            *values += 1;
+        }
+    }
+    let (mut slice, mut entities_in, mut values_in) = (0, 0, 0);
+    let slice_of = columns.entities.kind.iter().zip(values).map(|(&kind, values)| {
         if columns.string(kind) == DESCRIPTOR {
             return EVERY;
         }
-        let slice = others / MAX_ENTITIES as u32;
-        others += 1;
+        if entities_in == MAX_ENTITIES || (entities_in > 0 && values_in + values > MAX_VALUES) {
+            (slice, entities_in, values_in) = (slice + 1, 0, 0);
+        }
+        entities_in += 1;
+        values_in += values;
         slice
     });
     let slice_of = slice_of.collect();
-    (slice_of, others.div_ceil(MAX_ENTITIES as u32))
+    (slice_of, if entities_in == 0 { 0 } else { slice + 1 })
 }
 
 /// Rows of one table, sorted by slice.

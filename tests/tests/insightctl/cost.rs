@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use insightd_tests::top;
+use insightd_tests::{built, program, top};
 
 use super::{argument, run, text};
 
@@ -134,16 +134,50 @@ fn counts_are_those_of_the_printed_events() {
 #[test]
 fn a_longer_recording_is_the_same_day_with_the_same_series() {
     let directory = tempfile::tempdir().expect("a directory");
-    let text = fs::read_to_string(recording()).expect("a recording");
-    let (header, batch) = text.trim_end().split_once('\n').expect("a batch");
-    let start = serde_json::from_str::<Value>(batch).expect("JSON")["time_unix_ms"].as_u64().expect("a time");
-    let later = |minutes: u64| batch.replacen(&start.to_string(), &(start + minutes * 60_000).to_string(), 1);
-    let three =
-        written(directory.path(), "three.jsonl", &format!("{header}\n{batch}\n{}\n{}\n", later(1), later(2)));
+    let three = ticks(directory.path(), 3);
     let (one, report) = (cost(argument(&recording()), &[]), cost(&three, &[]));
     equal(&report, &counted(&three, &[]), 3.0);
     assert_eq!(report["emf"]["series"], one["emf"]["series"]);
     assert_eq!(report["recording"]["sources"][0]["covered_ms"], 180_000);
+}
+
+/// Writes a recording of some minutes: the recorded tick once for each.
+fn ticks(directory: &Path, minutes: u64) -> String {
+    let text = fs::read_to_string(recording()).expect("a recording");
+    let (header, batch) = text.trim_end().split_once('\n').expect("a batch");
+    let start = serde_json::from_str::<Value>(batch).expect("JSON")["time_unix_ms"].as_u64().expect("a time");
+    let later = |minutes: u64| batch.replacen(&start.to_string(), &(start + minutes * 60_000).to_string(), 1);
+    let lines: Vec<String> = std::iter::once(header.to_owned()).chain((0..minutes).map(later)).collect();
+    written(directory, "ticks.jsonl", &(lines.join("\n") + "\n"))
+}
+
+/// The configuration of docs/cost.md halves the bill of the demo's node.
+#[test]
+fn the_configuration_of_the_guide_halves_a_bill() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let guide = fs::read_to_string(top().join("docs/cost.md")).expect("the guide");
+    let (_, from) = guide.split_once("```yaml\npipelines:").expect("a configuration");
+    let (pipelines, _) = from.split_once("```").expect("its end");
+    let files =
+        format!("compiler: {:?}\ntransforms_dir: {:?}\n", program("insightd-compile"), built("transforms"));
+    let config = written(directory.path(), "half.yaml", &format!("{files}pipelines:{pipelines}"));
+    let recording = ticks(directory.path(), 10);
+    let report = cost(&recording, &["--against", &config]);
+    let total = |report: &Value| {
+        let money = &report["money_per_month"];
+        number(&money["custom_metrics"]) + number(&money["logs_ingestion"])
+    };
+    let (before, after) = (total(&report["total"]), total(&report["against"]["total"]));
+    assert!(after < before / 2.0, "{after} of {before} a month");
+    // Two of ten ticks have a multiple of five minutes, and the first one passes everything.
+    let of_type = |report: &Value, name: &str| {
+        let rows = report["emf"]["by_type"].as_array().expect("rows").clone();
+        rows.into_iter().find(|row| row["name"] == name).map(|row| number(&row["events_per_day"]))
+    };
+    let filtered = cost(&recording, &["--config", &config]);
+    assert_eq!(filtered["emf"]["series"], counted(&recording, &["--config", &config]).series.len());
+    let nodes = of_type(&report, "NodeNet").expect("events of interfaces");
+    close(&of_type(&filtered, "NodeNet").into(), nodes * 0.3, "events of interfaces");
 }
 
 #[test]

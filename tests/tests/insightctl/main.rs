@@ -2,6 +2,7 @@
 
 mod cost;
 mod demo;
+mod plot;
 mod replay;
 mod script;
 

@@ -1,4 +1,4 @@
-//! Delivery of the second dialect to real receivers: an OpenTelemetry collector and a Prometheus server. Each point that the agent sent is
+//! Delivery to real receivers: an OpenTelemetry collector and a Prometheus server. Each point that the agent sent is
 //! there with its value, time and labels, and the figures agree with the events of the same tick.
 //!
 //! `INSIGHTD_TEST_RECEIVERS` is the directory of the receivers; `make test-receivers` builds them. Without it, these tests do not count as
@@ -6,8 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod mixin;
 mod points;
 mod process;
+mod remote_write;
 mod scrape;
 
 use std::collections::{BTreeMap, BTreeSet};

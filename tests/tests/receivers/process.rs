@@ -67,8 +67,13 @@ impl Process {
 
 /// Starts the agent with a configuration file; it listens on `port`.
 pub(crate) fn agent(directory: &Path, config: &Path, port: u16) -> Process {
+    agent_of(directory, config, port, Path::new("/"))
+}
+
+/// The same for the host whose files are below `host_root`.
+pub(crate) fn agent_of(directory: &Path, config: &Path, port: u16, host_root: &Path) -> Process {
     let mut command = Command::new(insightd_tests::program("insightd"));
-    command.args(["run", "--interval", "1s", "--config"]).arg(config);
+    command.args(["run", "--interval", "1s", "--host-root"]).arg(host_root).arg("--config").arg(config);
     Process::start(command, directory, "insightd", port)
 }
 
@@ -100,8 +105,6 @@ pub(crate) fn collector(programs: &Path, directory: &Path) -> Process {
 
 /// Starts a Prometheus server that receives OTLP and remote write at its API, and scrapes the page of an agent on `target`.
 pub(crate) fn prometheus(programs: &Path, directory: &Path, target: Option<u16>) -> Process {
-    let port = free_port();
-    let file = directory.join("prometheus.yml");
     let mut config = "otlp: {translation_strategy: NoTranslation, promote_all_resource_attributes: true}\n\
                       storage: {tsdb: {out_of_order_time_window: 1h}}\n"
         .to_owned();
@@ -111,6 +114,13 @@ pub(crate) fn prometheus(programs: &Path, directory: &Path, target: Option<u16>)
              static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
         ));
     }
+    prometheus_with(programs, directory, &config)
+}
+
+/// Starts a Prometheus server with a configuration, and waits until it accepts queries.
+pub(crate) fn prometheus_with(programs: &Path, directory: &Path, config: &str) -> Process {
+    let port = free_port();
+    let file = directory.join("prometheus.yml");
     fs::write(&file, config).unwrap();
     let mut command = Command::new(programs.join("prometheus"));
     command
@@ -119,7 +129,11 @@ pub(crate) fn prometheus(programs: &Path, directory: &Path, target: Option<u16>)
         .arg("--storage.tsdb.retention.time=100y")
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .args(["--web.enable-otlp-receiver", "--web.enable-remote-write-receiver"]);
-    Process::start(command, directory, "prometheus", port)
+    let prometheus = Process::start(command, directory, "prometheus", port);
+    while !get(port, "/-/ready").0.contains(" 200 ") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    prometheus
 }
 
 /// Returns the result of an instant query at a time.

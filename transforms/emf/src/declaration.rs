@@ -31,6 +31,8 @@ pub(crate) struct Declarations {
     /// Every attribute that occurs in a set; sorted by [`Declarations::finish`], without duplicates.
     dimensions: Vec<Text>,
     conditional: bool,
+    /// Number of the declarations that add dimension sets; those behind them take sets away.
+    adding: u32,
 }
 
 #[derive(Debug, Default)]
@@ -69,9 +71,10 @@ pub(crate) struct Matcher {
 }
 
 impl Declarations {
-    /// Begins another declaration; later additions belong to it.
-    pub(crate) fn begin(&mut self) {
+    /// Begins another declaration; later additions belong to it. Those that take sets away must come last.
+    pub(crate) fn begin(&mut self, takes_away: bool) {
         self.list.push(Declaration::default());
+        self.adding += u32::from(!takes_away);
     }
 
     /// Restricts the last declaration to some events.
@@ -118,9 +121,15 @@ impl Declarations {
         self.dimensions = sorted(core::mem::take(&mut self.dimensions), &Ord::cmp);
     }
 
-    /// Returns true if no declarations are configured: then all gauges become metrics, with all attributes as dimensions.
+    /// Returns true if no declarations that add sets are configured: then all gauges become metrics, with all attributes as
+    /// dimensions.
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.adding == 0
+    }
+
+    /// Returns true if a declaration takes sets away.
+    pub(crate) fn takes_away(&self, declaration: u32) -> bool {
+        declaration >= self.adding
     }
 
     /// Returns true if an attribute can be a dimension.

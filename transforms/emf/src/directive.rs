@@ -74,6 +74,7 @@ fn groups(request: &Request<'_>, keys: &mut Keys<'_>, options: &Options) -> Vec<
             let at = known.unwrap_or_else(|| {
                 let mut sets = sets(&declarations, &options.declarations, request.dimensions);
                 roll_up(&mut sets, options.rollup);
+                take_away(&mut sets, &declarations, &options.declarations);
                 groups.push((declarations, Group { sets, metrics: Vec::new() }));
                 groups.len() - 1
             });
@@ -106,12 +107,23 @@ fn sets(declarations: &[u32], all: &Declarations, dimensions: &[&str]) -> Vec<Se
     let mut sets: Vec<Set> = Vec::new();
     for &declaration in declarations {
         for set in all.sets(declaration) {
-            if set.iter().all(|key| dimensions.binary_search(&&**key).is_ok()) && !sets.contains(set) {
+            if !all.takes_away(declaration)
+                && set.iter().all(|key| dimensions.binary_search(&&**key).is_ok())
+                && !sets.contains(set)
+            {
                 sets.push(set.clone());
             }
         }
     }
     sets
+}
+
+fn take_away(sets: &mut Vec<Set>, declarations: &[u32], all: &Declarations) {
+    for &declaration in declarations {
+        if all.takes_away(declaration) {
+            sets.retain(|set| !all.sets(declaration).contains(set));
+        }
+    }
 }
 
 fn owned(name: &str) -> Cow<'static, str> {

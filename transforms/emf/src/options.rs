@@ -160,6 +160,8 @@ fn log_name(settings: &mut Settings, key: &str, watched: &mut Watched) -> Option
     }
 }
 
+const SELECTORS: &str = "metric_name_selectors";
+
 fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations {
     let enhanced = settings.flag("enhanced").unwrap_or(false);
     let anchored = settings.flag("anchored").unwrap_or(true);
@@ -172,12 +174,16 @@ fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations 
             "cannot be combined with metric_declarations, which replaces the default declarations",
         );
     }
-    for key in ["metric_declarations", "extra_metric_declarations"] {
+    for (key, names) in [
+        ("metric_declarations", SELECTORS),
+        ("extra_metric_declarations", SELECTORS),
+        ("exclude_declarations", "metrics"),
+    ] {
         settings.objects(key, |settings, _| {
-            declarations.begin();
-            require(settings, &["dimensions", "metric_name_selectors"]);
+            declarations.begin(names != SELECTORS);
+            require(settings, &["dimensions", names]);
             read_sets(settings, &mut declarations);
-            read_selectors(settings, anchored, &mut declarations);
+            read_selectors(settings, names, anchored, &mut declarations);
             settings.objects("label_matchers", |settings, _| {
                 if let Some(matcher) = read_matcher(settings, watched) {
                     declarations.add_matcher(matcher);
@@ -226,16 +232,15 @@ fn read_sets(settings: &mut Settings, declarations: &mut Declarations) {
     }
 }
 
-fn read_selectors(settings: &mut Settings, anchored: bool, declarations: &mut Declarations) {
-    const KEY: &str = "metric_name_selectors";
-    let selectors = settings.strings(KEY);
+fn read_selectors(settings: &mut Settings, key: &str, anchored: bool, declarations: &mut Declarations) {
+    let selectors = settings.strings(key);
     if selectors.as_ref().is_some_and(Vec::is_empty) {
-        settings.problem(KEY, "expected at least one expression");
+        settings.problem(key, "expected at least one expression");
     }
     for (at, text) in selectors.into_iter().flatten().enumerate() {
         match Selector::new(&text, anchored) {
             Ok(selector) => declarations.add_selector(selector),
-            Err(error) => settings.problem(&element(KEY, at), bad_expression(&text, &error)),
+            Err(error) => settings.problem(&element(key, at), bad_expression(&text, &error)),
         }
     }
 }

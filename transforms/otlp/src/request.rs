@@ -100,10 +100,11 @@ impl Requests {
         }
     }
 
-    /// Adds a point to the metric; `fields` are those of its `NumberDataPoint`. Begins another request if the current one has
-    /// no room for it.
-    pub(crate) fn point(&mut self, fields: &[u8]) {
-        let size = fields.len() + OPEN_BYTES;
+    /// Adds a point to the metric; `fields` are those of its `NumberDataPoint`, in parts. Begins another request if the current
+    /// one has no room for it.
+    pub(crate) fn point(&mut self, fields: &[&[u8]]) {
+        let length = fields.iter().map(|part| part.len()).sum::<usize>();
+        let size = length + OPEN_BYTES;
         if self.points >= self.max_points || self.size() + size > self.max_bytes {
             self.close_request();
         }
@@ -111,7 +112,10 @@ impl Requests {
             self.dropped += 1;
             return;
         }
-        proto::bytes(&mut self.metric.content, 1, fields);
+        proto::length(&mut self.metric.content, 1, length);
+        for part in fields {
+            self.metric.content.extend_from_slice(part);
+        }
         self.points += 1;
     }
 
@@ -127,7 +131,7 @@ impl Requests {
     }
 
     fn close_metric(&mut self) {
-        let points = &mut self.metric.content;
+        let Level { header, content: points } = &mut self.metric;
         if points.is_empty() {
             return;
         }
@@ -141,10 +145,11 @@ impl Requests {
                 7
             }
         };
-        let mut data = Vec::with_capacity(points.len() + 8);
-        proto::bytes(&mut data, field, points);
-        *points = data;
-        self.metric.close(&mut self.scope.content, 2);
+        let out = &mut self.scope.content;
+        proto::length(out, 2, header.len() + 1 + proto::varint_length(points.len()) + points.len());
+        out.extend_from_slice(header);
+        proto::bytes(out, field, points);
+        points.clear();
     }
 
     fn close_scope(&mut self) {

@@ -78,6 +78,13 @@ impl<'b> Resource<'b> {
             On::Deployment => resource.add_workload(entity, 0, options),
             On::StatefulSet => resource.add_workload(entity, 1, options),
             On::DaemonSet => resource.add_workload(entity, 2, options),
+            On::Job => {
+                resource.add_workload(entity, 3, options);
+                if entity.attribute("job.owner_kind") == Some("CronJob") {
+                    resource.add("k8s.cronjob.name", entity.attribute("job.owner_name"));
+                }
+            }
+            On::CronJob => resource.add_workload(entity, 4, options),
             On::ReplicaSet => resource.add_workload(entity, 5, options),
             On::Namespace => resource.add("k8s.namespace.name", entity.attribute("namespace.name")),
             _ => {}

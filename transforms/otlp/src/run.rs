@@ -24,30 +24,56 @@ struct Described<'s, 'b> {
     subjects: Vec<&'s Subject<'b>>,
 }
 
+/// The common part of all points of an object.
+struct Object {
+    /// Start of its counters.
+    start_unix_ms: Option<u64>,
+    /// Fields of its labels.
+    labels: Vec<u8>,
+}
+
+impl Object {
+    fn new(subject: &Subject<'_>) -> Self {
+        let mut labels = Vec::new();
+        for (key, value) in &subject.labels {
+            proto::attribute(&mut labels, 7, "", key, value);
+        }
+        Self { start_unix_ms: subject.start_unix_ms(), labels }
+    }
+}
+
 /// Formats all requests of a batch.
 pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads {
     let series = Series::new(batch, options.dialect.table(), &options.selection);
     let (described, dropped) = describe(&series, batch, options);
     let max_bytes = MAX_BYTES.min(limits.max_event_bytes as usize);
     let mut requests = Requests::new(batch.time_unix_ms(), options.max_points, max_bytes);
-    let (mut fields, mut point_fields) = (Vec::new(), Vec::new());
+    let (mut fields, mut point_fields, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for resource in &described {
         requests.resource(&resource.attributes);
+        let objects: Vec<Object> = resource.subjects.iter().map(|subject| Object::new(subject)).collect();
         for source in SOURCES {
             fields.clear();
             scope::write(&mut fields, source, options);
             requests.scope(&fields);
             for family in series.families().iter().filter(|family| family.source == source) {
+                if !resource.subjects.iter().any(|subject| family.on.contains(&subject.on)) {
+                    continue;
+                }
                 begin(&mut requests, family, options);
-                for subject in &resource.subjects {
+                for (subject, object) in resource.subjects.iter().zip(&objects) {
                     // AWS's pipeline drops cAdvisor's rows with neither container nor pod.
                     if source == Source::Cadvisor && subject.pod.is_none() {
                         continue;
                     }
                     series.points(family, subject, &mut |point| {
                         point_fields.clear();
-                        write_point(&mut point_fields, point, batch.time_unix_ms());
-                        requests.point(&point_fields);
+                        write_point(&mut point_fields, point, object, batch.time_unix_ms());
+                        labels.clear();
+                        for (key, value) in point.labels {
+                            proto::attribute(&mut labels, 7, "", key, value);
+                        }
+                        requests.point(&[&point_fields, &object.labels, &labels]);
                     });
                 }
             }
@@ -94,14 +120,14 @@ fn begin(requests: &mut Requests, family: &Family<'_>, options: &Options) {
     requests.metric(family.name, description, family.unit, family.kind);
 }
 
-fn write_point(out: &mut Vec<u8>, point: &Point<'_, '_>, time_unix_ms: u64) {
+/// Appends the fields of a point except its labels.
+fn write_point(out: &mut Vec<u8>, point: &Point<'_, '_>, object: &Object, time_unix_ms: u64) {
     let is_counter = point.family.kind == Kind::Counter;
-    if let Some(start) = point.start_unix_ms().filter(|_| is_counter) {
+    if let Some(start) = object.start_unix_ms.filter(|_| is_counter) {
         proto::fixed(out, 2, start.saturating_mul(NANOSECONDS));
     }
     proto::fixed(out, 3, time_unix_ms.saturating_mul(NANOSECONDS));
     proto::double(out, 4, point.value);
-    point.labels(&mut |key, value| proto::attribute(out, 7, "", key, value));
 }
 
 fn report(labels: usize, points: u64, max_bytes: usize) {

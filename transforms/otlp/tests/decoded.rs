@@ -36,7 +36,8 @@ fn wanted(table: &'static Table, batch: &Batch) -> Vec<String> {
             point.labels(&mut |key, value| {
                 assert!(labels.insert(key.to_owned(), value.to_owned()).is_none(), "label {key} twice");
             });
-            let start = point.start_unix_ms().filter(|_| group.family.kind == Kind::Counter).unwrap_or(0);
+            let start =
+                point.subject.start_unix_ms().filter(|_| group.family.kind == Kind::Counter).unwrap_or(0);
             wanted.push(line(
                 group.family.name,
                 group.family.unit,

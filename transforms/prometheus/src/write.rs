@@ -1,8 +1,9 @@
 //! Events of a batch: one for each family, more if it is too large for one.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use insightd_series::{Family, Group, Kind, Point, Series, push_sanitized};
+use insightd_series::{Family, Group, Kind, Point, Series};
 use insights_sdk::json::{integer_text, write_number};
 use insights_sdk::{Limits, Payloads, log};
 
@@ -104,21 +105,13 @@ fn push_header(out: &mut Vec<u8>, family: &Family<'_>) {
 fn push_sample(out: &mut Vec<u8>, point: &Point<'_, '_>, timestamp: Option<u64>) {
     out.extend_from_slice(point.family.name.as_bytes());
     let open = out.len();
-    let label = |out: &mut Vec<u8>, prefix: &[u8], name: &str, value: &str| {
+    point.prometheus_labels(&mut String::new(), &mut |name, value| {
         out.push(if out.len() == open { b'{' } else { b',' });
-        out.extend_from_slice(prefix);
-        push_sanitized(out, name);
+        out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"=\"");
         push_value(out, value);
         out.push(b'"');
-    };
-    point.labels(&mut |name, value| label(out, b"", name, value));
-    for pod_label in &point.subject.pod_labels {
-        // An empty label is the same as none.
-        if !pod_label.value.is_empty() {
-            label(out, b"label_", pod_label.key, pod_label.value);
-        }
-    }
+    });
     if out.len() > open {
         out.push(b'}');
     }

@@ -76,6 +76,8 @@ pub enum On {
     NodeDisk,
     /// A CPU of a node.
     NodeCpu,
+    /// The agent of a node. Has only metrics that a transform published.
+    Agent,
     /// A Node object, seen from the node itself.
     KubeNode,
     /// A pod, for its state.
@@ -94,7 +96,11 @@ pub enum On {
     StatefulSet,
     /// A ReplicaSet without owner.
     ReplicaSet,
-    /// A namespace. Has only metrics that a transform published.
+    /// A Job.
+    Job,
+    /// A CronJob.
+    CronJob,
+    /// A namespace.
     Namespace,
 }
 
@@ -103,6 +109,8 @@ pub enum On {
 pub enum Text {
     /// An attribute of the entity.
     Attribute(&'static str),
+    /// An attribute of the entity, else a constant text.
+    AttributeElse(&'static str, &'static str),
     /// Name of the node whose batch this is; absent in the batch of a cluster.
     Node,
     /// Runtime and id of the container, as in `containerd://ID`.

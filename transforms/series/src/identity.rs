@@ -57,6 +57,8 @@ const DEPLOYMENT: [Copied; 2] = [("deployment", "workload.name"), ("namespace", 
 const DAEMON_SET: [Copied; 2] = [("daemonset", "workload.name"), ("namespace", "workload.namespace")];
 const STATEFUL_SET: [Copied; 2] = [("namespace", "workload.namespace"), ("statefulset", "workload.name")];
 const REPLICA_SET: [Copied; 2] = [("namespace", "workload.namespace"), ("replicaset", "workload.name")];
+const JOB: [Copied; 2] = [("job_name", "workload.name"), ("namespace", "workload.namespace")];
+const CRON_JOB: [Copied; 2] = [("cronjob", "workload.name"), ("namespace", "workload.namespace")];
 const NAMESPACE: [Copied; 1] = [("namespace", "namespace.name")];
 
 const OTHER_INTERFACE: [Copied; 1] = [("network.interface.name", "interface")];
@@ -74,7 +76,7 @@ const OPTIONAL: [&str; 5] = ["cgroup.path", "container.image", "container.id", "
 
 fn copied(on: On, scheme: Scheme) -> &'static [Copied] {
     match (scheme, on) {
-        (_, On::Root | On::Node) => &[],
+        (_, On::Root | On::Node | On::Agent) => &[],
         (Scheme::Prometheus, On::Pod) => &POD,
         (Scheme::Prometheus, On::Container) => &CONTAINER,
         (Scheme::Prometheus, On::PodInterface) => &INTERFACE,
@@ -91,6 +93,8 @@ fn copied(on: On, scheme: Scheme) -> &'static [Copied] {
         (Scheme::Prometheus, On::DaemonSet) => &DAEMON_SET,
         (Scheme::Prometheus, On::StatefulSet) => &STATEFUL_SET,
         (Scheme::Prometheus, On::ReplicaSet) => &REPLICA_SET,
+        (Scheme::Prometheus, On::Job) => &JOB,
+        (Scheme::Prometheus, On::CronJob) => &CRON_JOB,
         (Scheme::Prometheus, On::Namespace) => &NAMESPACE,
         (Scheme::Conventions, On::PodInterface | On::NodeInterface) => &OTHER_INTERFACE,
         (Scheme::Conventions, On::NodeFs) => &OTHER_FS,

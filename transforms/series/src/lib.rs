@@ -30,7 +30,7 @@ pub use select::Selection;
 pub use series::{Group, Point, Series};
 pub use subject::{PodLabel, Subject};
 pub use table::{PROMETHEUS, SEMCONV, Table};
-pub use text::{cut, is_metric_name, push_sanitized, unit_of};
+pub use text::{cut, is_metric_name, unit_of};
 pub use value::Value;
 
 /// Raw and other names that the tables read. Some belong to groups that the host reads only because they are named here.
@@ -43,11 +43,13 @@ pub const READS: &[&str] = &[
     "container.*",
     "cpu.*",
     "cputime.*",
+    "cronjob.*",
     "device",
     "diskstats.*",
     "fs.*",
     "interface",
     "io.*",
+    "job.*",
     "label.*",
     "load.*",
     "meminfo.*",
@@ -62,6 +64,7 @@ pub const READS: &[&str] = &[
     "psi.*",
     "replicas.*",
     "start.*",
+    "status.*",
     "volume.*",
     "workload.*",
 ];

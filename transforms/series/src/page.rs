@@ -85,6 +85,7 @@ fn object(on: On) -> &'static str {
         On::NodeFs => "file system of the node",
         On::NodeDisk => "disk",
         On::NodeCpu => "CPU",
+        On::Agent => "agent",
         On::KubeNode => "Node, in scope `node`",
         On::KubePod => "pod (state)",
         On::KubeContainer => "main container (state)",
@@ -94,6 +95,8 @@ fn object(on: On) -> &'static str {
         On::DaemonSet => "DaemonSet",
         On::StatefulSet => "StatefulSet",
         On::ReplicaSet => "ReplicaSet",
+        On::Job => "Job",
+        On::CronJob => "CronJob",
         On::Namespace => "namespace",
     }
 }
@@ -137,6 +140,7 @@ fn from(family: &Family<'_>) -> String {
     for (_, text) in family.attributes {
         let part = match text {
             Text::Attribute(key) => format!("`{key}`"),
+            Text::AttributeElse(key, other) => format!("`{key}`, else `{other}`"),
             Text::ContainerId => "`container.id`".to_string(),
             Text::Node => continue,
         };
@@ -153,6 +157,7 @@ fn describe(value: &Value) -> String {
     };
     match *value {
         Value::Counter(name, divisor) | Value::Gauge(name, divisor) => divided(name, divisor),
+        Value::GaugeIf(name, other) => format!("`{name}`, with `{other}`"),
         Value::Throttle(name, divisor) => format!("{}, with `cpu.quota_millicores`", divided(name, divisor)),
         Value::CounterElse(name, other, divisor) | Value::GaugeElse(name, other, divisor) => {
             format!("{}, else {}", divided(name, divisor), divided(other, divisor))
@@ -177,6 +182,8 @@ fn describe(value: &Value) -> String {
         Value::Age(since) => format!("(time of the batch - `{since}`) / 1e3"),
         Value::Is(key, _) | Value::IfSet(key) => format!("`{key}`"),
         Value::IfReason(key, wanted, _) => format!("`{key}` = `{wanted}`"),
+        Value::FailedPods => "`job.failed`".to_string(),
+        Value::FailedFor(_) => "`job.failure_reason`, with `job.failed`".to_string(),
         Value::One => "1".to_string(),
     }
 }

@@ -24,11 +24,14 @@ const CLASSES: &[On] = &[
     On::NodeInterface,
     On::NodeFs,
     On::NodeDisk,
+    On::Agent,
     On::ClusterNode,
     On::Deployment,
     On::DaemonSet,
     On::StatefulSet,
     On::ReplicaSet,
+    On::Job,
+    On::CronJob,
     On::Namespace,
 ];
 

@@ -1,4 +1,4 @@
-//! Selection of series by configuration, the same for both formatters.
+//! Selection of series by configuration, the same for all formatters.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -41,7 +41,7 @@ impl Selection {
     }
 
     /// Makes pod labels part of each point: at most 64 with the others, with different names once characters are replaced as
-    /// [`push_sanitized`](crate::push_sanitized) does.
+    /// [`prometheus_labels`](crate::Point::prometheus_labels) does.
     pub fn with_labels_on_points(self) -> Self {
         Self { labels_on_points: true, ..self }
     }

@@ -8,18 +8,15 @@ use insights_sdk::json::integer_text;
 use insights_sdk::{Batch, log};
 
 use crate::each;
-use crate::family::{Family, On, Rows, Text};
+use crate::family::{Family, Rows, Text};
 use crate::published;
 use crate::select::Selection;
 use crate::subject::{self, LeftOut, Subject};
 use crate::table::Table;
-use crate::text::cut;
+use crate::text::{cut, sanitized};
 
 /// Prefix of the gauges with a node's conditions.
 const CONDITION: &str = "node.condition.";
-
-/// Time at which the node started.
-const BOOT: &str = "start.boot_unix_ms";
 
 /// All series of a batch.
 #[derive(Debug)]
@@ -98,10 +95,14 @@ impl<'b> Series<'b> {
         };
         match family.rows {
             Rows::Fixed(rows) => {
+                let mut of_family = None;
                 for row in rows {
                     let Some(value) = row.value.read(subject.entity) else { continue };
-                    labels.clear();
-                    self.add_attributes(family, subject, &mut labels);
+                    let of_family = *of_family.get_or_insert_with(|| {
+                        self.add_attributes(family, subject, &mut labels);
+                        labels.len()
+                    });
+                    labels.truncate(of_family);
                     labels.extend(row.labels.iter().map(|&(name, text)| (name, Cow::Borrowed(text))));
                     point(&labels, value);
                 }
@@ -140,6 +141,10 @@ impl<'b> Series<'b> {
         for &(name, text) in family.attributes {
             let value: Option<Cow<'p, str>> = match text {
                 Text::Attribute(key) => entity.attribute(key).map(|text| Cow::Borrowed(cut(text))),
+                Text::AttributeElse(key, other) => {
+                    let text = entity.attribute(key).filter(|text| !text.is_empty()).unwrap_or(other);
+                    Some(Cow::Borrowed(cut(text)))
+                }
                 Text::Node => node_name(subject, self.batch).map(|text| Cow::Borrowed(cut(text))),
                 Text::ContainerId => container_id(subject).map(Cow::Owned),
             };
@@ -195,21 +200,21 @@ impl Point<'_, '_> {
         }
     }
 
-    /// Returns the time at which the object's counters began at 0, in milliseconds since the Unix epoch. `None` if the batch
-    /// does not contain it, or if it is later than the batch. Restarts of a container are counted over all of that name, so their
-    /// start is unknown.
-    pub fn start_unix_ms(&self) -> Option<u64> {
-        let entity = self.subject.entity;
-        let start = match self.subject.on {
-            On::Pod => entity.gauge("pod.start_unix_ms"),
-            On::Container => entity.gauge("start.container_unix_ms"),
-            On::Root | On::Node => entity.gauge(BOOT),
-            // The kernel counts them since boot. Devices and CPUs come right behind the node, in its slice.
-            On::NodeCpu | On::NodeDisk | On::NodeInterface => entity.parent()?.gauge(BOOT),
-            _ => None,
-        }?;
-        let is_past = start > 0.0 && start <= entity.batch().time_unix_ms() as f64;
-        is_past.then_some(start as u64)
+    /// Calls `each` with name and value of every label as Prometheus has it, `name` being a buffer: invalid characters are
+    /// replaced, labels of the pod have the prefix `label_`, and none is empty, which would mean the same as none.
+    pub fn prometheus_labels(&self, name: &mut String, each: &mut dyn FnMut(&str, &str)) {
+        let mut label = |prefix: &str, key: &str, value: &str| {
+            if !value.is_empty() {
+                name.clear();
+                name.push_str(prefix);
+                name.extend(sanitized(key).map(char::from));
+                each(name, value);
+            }
+        };
+        self.labels(&mut |key, value| label("", key, value));
+        for pod_label in &self.subject.pod_labels {
+            label("label_", pod_label.key, pod_label.value);
+        }
     }
 }
 

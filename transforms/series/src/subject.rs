@@ -19,6 +19,9 @@ const FAMILY_LABELS: usize = 6;
 /// Pod labels that change with every rollout; never part of a series.
 const NEVER: [&str; 2] = ["pod-template-hash", "controller-revision-hash"];
 
+/// Time at which the node started.
+const BOOT: &str = "start.boot_unix_ms";
+
 /// An object with series.
 #[derive(Clone, Debug)]
 pub struct Subject<'b> {
@@ -32,6 +35,25 @@ pub struct Subject<'b> {
     pub labels: Vec<(&'static str, &'b str)>,
     /// Selected labels of the pod, sorted by key.
     pub pod_labels: Vec<PodLabel<'b>>,
+}
+
+impl Subject<'_> {
+    /// Returns the time at which the object's counters began at 0, in milliseconds since the Unix epoch. `None` if the batch
+    /// does not contain it, or if it is later than the batch. Restarts of a container are counted over all of that name, so their
+    /// start is unknown.
+    pub fn start_unix_ms(&self) -> Option<u64> {
+        let entity = self.entity;
+        let start = match self.on {
+            On::Pod => entity.gauge("pod.start_unix_ms"),
+            On::Container => entity.gauge("start.container_unix_ms"),
+            On::Root | On::Node => entity.gauge(BOOT),
+            // The kernel counts them since boot. Devices and CPUs come right behind the node, in its slice.
+            On::NodeCpu | On::NodeDisk | On::NodeInterface => entity.parent()?.gauge(BOOT),
+            _ => None,
+        }?;
+        let is_past = start > 0.0 && start <= entity.batch().time_unix_ms() as f64;
+        is_past.then_some(start as u64)
+    }
 }
 
 /// A label of a pod.
@@ -113,18 +135,13 @@ impl<'b> Finder<'_, 'b> {
             }
             "disk" => self.add(On::NodeDisk, entity, None),
             "cpu" => self.add(On::NodeCpu, entity, None),
+            "agent" => self.add(On::Agent, entity, None),
             "volume" => self.add_of_pod(On::Volume, entity),
             "namespace" => self.add(On::Namespace, entity, None),
-            // The owners of a node's pods are workloads too, without values.
-            "workload" if entity.gauge("replicas.desired").is_some() => {
-                let on = match entity.attribute("workload.kind") {
-                    Some("Deployment") => On::Deployment,
-                    Some("DaemonSet") => On::DaemonSet,
-                    Some("StatefulSet") => On::StatefulSet,
-                    Some("ReplicaSet") => On::ReplicaSet,
-                    _ => return,
-                };
-                self.add(on, entity, None);
+            "workload" => {
+                if let Some(on) = workload(entity) {
+                    self.add(on, entity, None);
+                }
             }
             _ => {}
         }
@@ -214,6 +231,20 @@ impl<'b> Finder<'_, 'b> {
         self.out.labels += (before - labels.len()) as u32;
         labels
     }
+}
+
+/// Returns the class of a workload; `None` for one without values, as the owners of pods are.
+fn workload(entity: Entity<'_>) -> Option<On> {
+    let (on, count) = match entity.attribute("workload.kind")? {
+        "Deployment" => (On::Deployment, "replicas.desired"),
+        "DaemonSet" => (On::DaemonSet, "replicas.desired"),
+        "StatefulSet" => (On::StatefulSet, "replicas.desired"),
+        "ReplicaSet" => (On::ReplicaSet, "replicas.desired"),
+        "Job" => (On::Job, "job.active"),
+        "CronJob" => (On::CronJob, "cronjob.active"),
+        _ => return None,
+    };
+    entity.gauge(count).map(|_| on)
 }
 
 /// Returns true for an interface or file system of the node itself.

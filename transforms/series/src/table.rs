@@ -1,6 +1,7 @@
 //! The two tables.
 
 mod cadvisor;
+mod jobs;
 mod kubelet;
 mod node;
 mod semconv;
@@ -22,12 +23,21 @@ pub struct Table {
 /// Names of cAdvisor, the kubelet, node_exporter and kube-state-metrics.
 pub static PROMETHEUS: Table = Table {
     scheme: Scheme::Prometheus,
-    parts: &[cadvisor::FAMILIES, kubelet::FAMILIES, node::FAMILIES, state::FAMILIES, workloads::FAMILIES],
+    parts: &[
+        cadvisor::FAMILIES,
+        kubelet::FAMILIES,
+        node::FAMILIES,
+        state::FAMILIES,
+        workloads::FAMILIES,
+        jobs::FAMILIES,
+    ],
 };
 
 /// Names of OpenTelemetry's semantic conventions, version 1.44.
-pub static SEMCONV: Table =
-    Table { scheme: Scheme::Conventions, parts: &[semconv::FAMILIES, semconv::OF_NODES] };
+pub static SEMCONV: Table = Table {
+    scheme: Scheme::Conventions,
+    parts: &[semconv::FAMILIES, semconv::OF_NODES, semconv::OF_CLUSTERS],
+};
 
 impl Table {
     /// Iterates over all families, in the order of the documentation.

@@ -1,7 +1,5 @@
 //! Rules for names and units.
 
-use alloc::vec::Vec;
-
 /// Maximum bytes of the name of a metric that a transform published.
 const MAX_NAME: usize = 255;
 /// Maximum bytes of a label's value: longer ones are cut.
@@ -18,11 +16,6 @@ pub fn is_metric_name(name: &str) -> bool {
 /// Returns the bytes of a key as part of a label's name: `_` replaces all bytes but letters, digits and `_`.
 pub(crate) fn sanitized(key: &str) -> impl Iterator<Item = u8> {
     key.chars().map(|c| if c.is_ascii_alphanumeric() { c as u8 } else { b'_' })
-}
-
-/// Appends a key as part of a label's name: `_` replaces every character but letters and digits.
-pub fn push_sanitized(out: &mut Vec<u8>, key: &str) {
-    out.extend(sanitized(key));
 }
 
 /// Cuts the value of a label or an attribute to its bound, at the end of a character.

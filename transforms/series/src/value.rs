@@ -5,6 +5,9 @@ use insights_sdk::Entity;
 /// Microseconds of a CFS period, the kubelet's default. The batch knows only the ratio of quota and period.
 const PERIOD_US: f64 = 100_000.0;
 
+/// Reasons of a failed Job that kube-state-metrics tells apart.
+pub(crate) const FAILURES: [&str; 3] = ["BackoffLimitExceeded", "DeadlineExceeded", "Evicted"];
+
 /// Computation of one value. Without one of its operands, the result is absent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
@@ -20,6 +23,8 @@ pub enum Value {
     CounterDifference(&'static str, &'static str),
     /// Gauge, divided.
     Gauge(&'static str, f64),
+    /// First gauge; only if the second is there.
+    GaugeIf(&'static str, &'static str),
     /// First gauge, else the second, divided.
     GaugeElse(&'static str, &'static str, f64),
     /// First gauge minus all others; absent if negative.
@@ -48,6 +53,10 @@ pub enum Value {
     IfReason(&'static str, &'static str, &'static str),
     /// 1 if the attribute is there.
     IfSet(&'static str),
+    /// Failed pods of a Job; absent if there are some, and the Job failed for a reason that has a row of its own.
+    FailedPods,
+    /// 1 if a Job failed for this reason, 0 if it failed for another one; only if it has failed pods.
+    FailedFor(&'static str),
     /// 1.
     One,
 }
@@ -68,6 +77,7 @@ impl Value {
             Self::CounterSum(one, other, divisor) => count(one)?.checked_add(count(other)?)? as f64 / divisor,
             Self::CounterDifference(from, less) => count(from)?.checked_sub(count(less)?)? as f64,
             Self::Gauge(name, divisor) => gauge(name)? / divisor,
+            Self::GaugeIf(name, other) => gauge(other).and(gauge(name))?,
             Self::GaugeElse(name, other, divisor) => gauge(name).or_else(|| gauge(other))? / divisor,
             Self::Remainder(from, less) => {
                 let less: Option<f64> = less.iter().map(|name| gauge(name)).sum();
@@ -94,6 +104,19 @@ impl Value {
                 (text(key)? == wanted).then_some(1.0)?
             }
             Self::IfSet(key) => text(key).map(|_| 1.0)?,
+            Self::FailedPods => {
+                let failed = gauge("job.failed")?;
+                let is_known = || text("job.failure_reason").is_some_and(|reason| FAILURES.contains(&reason));
+                if failed > 0.0 && is_known() {
+                    return None;
+                }
+                failed
+            }
+            Self::FailedFor(reason) => {
+                text("job.condition.Failed")?;
+                (gauge("job.failed")? > 0.0).then_some(())?;
+                f64::from(u8::from(text("job.failure_reason") == Some(reason)))
+            }
             Self::One => 1.0,
         };
         value.is_finite().then_some(value)

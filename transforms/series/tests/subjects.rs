@@ -63,3 +63,24 @@ fn namespaces_are_selected() {
     assert_eq!(subjects(r#"{"namespaces": ["sh*"]}"#), 2);
     assert_eq!(subjects(r#"{"namespaces": ["other"]}"#), 0);
 }
+
+/// The metrics that a transform published on the agent of a node are those of the node, without labels of their own.
+#[test]
+fn the_agent_has_published_metrics() {
+    let batch = Batch::new("node", "n", 1, 1);
+    let node = batch.add("node", "n", None);
+    let agent = batch.add("agent", "n", Some(node));
+    agent.set_gauge("agent_events_lost", 15.0);
+    agent.set_gauge("insightd.backlog_events", 3.0);
+    let series = Series::new(&batch, &PROMETHEUS, &selection(r#"{"published": ["agent_*"]}"#));
+    let of_agent = |name: &str| name.starts_with("agent_") || name.starts_with("insightd");
+    let families: Vec<_> = series.families().iter().filter(|family| of_agent(family.name)).collect();
+    assert_eq!(families.iter().map(|family| family.name).collect::<Vec<_>>(), ["agent_events_lost"]);
+    let subject = series.subjects().iter().find(|subject| subject.on == On::Agent).expect("the agent");
+    let mut values = Vec::new();
+    series.points(families[0], subject, &mut |point| {
+        point.labels(&mut |key, value| panic!("{key}={value}"));
+        values.push(point.value);
+    });
+    assert_eq!(values, [15.0]);
+}

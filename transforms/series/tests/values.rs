@@ -33,6 +33,9 @@ fn gauges() {
     assert_eq!(of_gauges(rest, &[one, two]), None);
     assert_eq!(of_gauges(rest, &[two, three]), None);
     assert_eq!(of_gauges(rest, &[("a", 79.0), two, three]), None, "negative");
+    assert_eq!(of_gauges(Value::GaugeIf("a", "b"), &[one, two]), Some(100.0));
+    assert_eq!(of_gauges(Value::GaugeIf("a", "b"), &[one]), None);
+    assert_eq!(of_gauges(Value::GaugeIf("a", "b"), &[two]), None);
     assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[one, two]), Some(50.0));
     assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[two]), Some(15.0));
     assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[three]), None);

@@ -1,5 +1,7 @@
 //! The parts of a worker: sources, pipelines, sinks and state.
 
+use std::sync::Arc;
+
 use insightd_pipeline::bundle::{Bundle, BundleOrigin, Generation};
 use insightd_pipeline::library::Library;
 use insightd_pipeline::states::States;
@@ -10,6 +12,7 @@ use crate::assemble;
 use crate::cli;
 use crate::config::{self, Config, Environment, Report};
 use crate::error::Usage;
+use crate::ops::StatusRegistry;
 use crate::rollout::LastGoodStore;
 use crate::sinks::{OnStall, SinkSet};
 use crate::snapshot::Snapshot;
@@ -123,6 +126,13 @@ impl Parts {
             let (leadership, watched) = (elector.leadership.clone(), elector.watched.clone());
             let instance = clients.instance.clone();
             self.add(ClusterSource::new(config, &self.node_name, leadership, watched, instance));
+        }
+    }
+
+    /// Sets the registry with the agent's own figures, for the node's source.
+    pub(super) fn set_registry(&mut self, registry: &Arc<StatusRegistry>) {
+        if let Some(node) = &mut self.node {
+            node.set_registry(Arc::clone(registry));
         }
     }
 

@@ -41,9 +41,9 @@ pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
         match &mut sink.kind {
             SinkKind::Stdout { .. } => {}
             SinkKind::CloudWatch(wanted) if is_named => wanted.spool.dir = None,
-            SinkKind::Otlp(wanted) if is_named => wanted.spool.dir = None,
+            SinkKind::Push(wanted) if is_named => wanted.spool.dir = None,
             SinkKind::File(_) if is_named => {}
-            SinkKind::CloudWatch(_) | SinkKind::Otlp(_) | SinkKind::File(_) | SinkKind::Prometheus(_) => {
+            SinkKind::CloudWatch(_) | SinkKind::Push(_) | SinkKind::File(_) | SinkKind::Prometheus(_) => {
                 tracing::warn!(
                     sink = sink.name,
                     "events of a recording are printed, not delivered; use `--sink NAME` to deliver them"

@@ -60,7 +60,7 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
         region: section.value("region", super::aws::region),
         endpoint_url: section.value("endpoint_url", super::aws::endpoint),
         role: super::aws::read_role(&section.section("role")),
-        concurrency: spool::concurrency(section),
+        concurrency: spool::concurrency(section, 2),
         compression: section.value("compression", one_of(&[("gzip", true), ("none", false)])).unwrap_or(true),
         create: section.value("create", one_of(&CREATE)).unwrap_or(Create::Group),
         retention_days,

@@ -43,6 +43,7 @@ pub(super) fn read(section: &Section<'_>) -> Rollout {
         metrics_less: below.value("metrics_less", bound).unwrap_or(default.bounds.metrics_less),
         metrics_more: below.value("metrics_more", bound).unwrap_or(default.bounds.metrics_more),
         declared_less: below.value("declared_less", bound).unwrap_or(default.bounds.declared_less),
+        series_more: below.value("series_more", bound).unwrap_or(default.bounds.series_more),
         cpu_more: below.value("cpu_more", bound).unwrap_or(default.bounds.cpu_more),
     };
     below.finish();

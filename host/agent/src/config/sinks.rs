@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cloudwatch::{self, CloudWatchSink};
-use super::otlp::{self, OtlpSink};
 use super::prometheus::{self, PrometheusSink};
+use super::push::{self, PushSink};
 use super::reader::{Item, Section, integer, one_of};
 use super::{Operations, values};
 use crate::features;
@@ -31,8 +31,8 @@ pub enum SinkKind {
     File(FileSink),
     /// CloudWatch Logs.
     CloudWatch(Box<CloudWatchSink>),
-    /// A receiver of OTLP over HTTP.
-    Otlp(Box<OtlpSink>),
+    /// A receiver of OTLP or of Prometheus remote write.
+    Push(Box<PushSink>),
     /// A page for Prometheus.
     Prometheus(PrometheusSink),
 }
@@ -44,6 +44,7 @@ enum Type {
     File,
     CloudWatch,
     Otlp,
+    RemoteWrite,
     Prometheus,
 }
 
@@ -150,6 +151,7 @@ fn kind(item: &Item<'_>, interval: Duration) -> Option<SinkKind> {
         ("cloudwatch_logs", Type::CloudWatch),
         ("otlp_http", Type::Otlp),
         ("prometheus", Type::Prometheus),
+        ("prometheus_remote_write", Type::RemoteWrite),
     ];
     let sink = match section.value("type", one_of(&types)) {
         Some(Type::Stdout) => {
@@ -163,11 +165,15 @@ fn kind(item: &Item<'_>, interval: Duration) -> Option<SinkKind> {
             }
             Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section))))
         }
-        Some(Type::Otlp) => Some(SinkKind::Otlp(Box::new(otlp::read(&section)))),
+        Some(Type::Otlp) => Some(SinkKind::Push(Box::new(push::read_otlp(&section)))),
+        Some(Type::RemoteWrite) => Some(SinkKind::Push(Box::new(push::read_remote_write(&section)))),
         Some(Type::Prometheus) => Some(SinkKind::Prometheus(prometheus::read(&section, interval))),
         None => {
             if section.get("type").is_none() {
-                section.problem("type", "required: stdout, file, cloudwatch_logs, otlp_http or prometheus");
+                section.problem(
+                    "type",
+                    "required: stdout, file, cloudwatch_logs, otlp_http, prometheus or prometheus_remote_write",
+                );
             }
             return None;
         }

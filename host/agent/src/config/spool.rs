@@ -35,12 +35,12 @@ impl Default for Spool {
 }
 
 /// Reads `concurrency` of a sink.
-pub(super) fn concurrency(section: &Section<'_>) -> usize {
+pub(super) fn concurrency(section: &Section<'_>, default: usize) -> usize {
     let concurrency = section.value("concurrency", |text| match integer(text)? {
         number @ 1..=16 => Ok(number as usize),
         _ => Err("must be from 1 to 16".to_string()),
     });
-    concurrency.unwrap_or(2)
+    concurrency.unwrap_or(default)
 }
 
 /// Reads the section `spool` of a sink.

@@ -33,7 +33,7 @@ fn the_example_documents_every_key() {
     let again = ["transforms[1]", "transforms[2]", "pipelines[1]"];
     absent.retain(|key| !again.iter().any(|again| key.contains(again)));
     assert_eq!(absent, Vec::<String>::new(), "keys that the example does not show");
-    assert_eq!(config.sinks.len(), 5);
+    assert_eq!(config.sinks.len(), 6);
     assert!(config.pipelines.iter().flat_map(PipelineSpec::components).any(|c| c.origin == Origin::File));
 }
 

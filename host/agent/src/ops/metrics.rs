@@ -4,6 +4,7 @@
 //! about themselves is in one info family, `insightd_component_info`.
 
 mod delivery;
+mod estimate;
 mod process;
 mod served;
 mod work;
@@ -59,6 +60,7 @@ impl Collector for StatusCollector {
             work::ticks(stats, page)?;
             work::components(&stats.components, page)?;
             work::outputs(&stats.outputs, page)?;
+            estimate::write(&stats.outputs, page)?;
             work::sinks(&stats.sinks, page)?;
             state(stats.state.as_ref(), page)?;
         }

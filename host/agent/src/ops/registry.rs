@@ -145,7 +145,7 @@ impl StatusRegistry {
     }
 
     /// Returns the time between two ticks.
-    pub(super) fn interval(&self) -> Duration {
+    pub fn interval(&self) -> Duration {
         self.interval
     }
 

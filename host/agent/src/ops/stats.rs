@@ -1,7 +1,9 @@
 //! Tick stats: the data that the worker thread publishes after each tick.
 
+use std::time::Duration;
+
 use insightd_pipeline::states::States;
-use insightd_pipeline::{Flow, Pipeline, SlotRef};
+use insightd_pipeline::{Estimate, Flow, Pipeline, SlotRef};
 use insightd_sandbox::SlotStats;
 use insightd_state::Stats;
 
@@ -72,6 +74,8 @@ pub struct OutputStats {
     pub sink: String,
     /// Counts of events delivered and lost.
     pub flow: Flow,
+    /// Estimate of what it sends a day; `None` before its first tick has ended.
+    pub estimate: Option<Estimate>,
 }
 
 /// Stats of a sink.
@@ -84,15 +88,17 @@ pub struct SinkStats {
 }
 
 impl TickStats {
-    /// Collects the stats of these parts of the agent.
+    /// Collects the stats of these parts of the agent; ticks come at `interval`.
     pub fn collect(
         time_unix_ms: u64,
+        interval: Duration,
         counters: &Counters,
         pipelines: &[Pipeline],
         sinks: &SinkSet,
         states: &States,
     ) -> Self {
         let (counters, state) = (counters.clone(), Some(states.stats()));
+        let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         let mut stats = Self { time_unix_ms, counters, state, ..Self::default() };
         for pipeline in pipelines {
             for slot in pipeline.slots() {
@@ -103,6 +109,7 @@ impl TickStats {
                         slot: name.clone(),
                         sink: sinks.name(output.sink()).to_owned(),
                         flow: output.flow(),
+                        estimate: output.estimate(interval_ms),
                     });
                 }
                 stats.components.push(component(&pipeline.name, name, slot));

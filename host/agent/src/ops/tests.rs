@@ -1,5 +1,6 @@
 //! Tests of the metrics page, and of the server over real sockets.
 
+mod api;
 mod exposition;
 mod pages;
 mod sockets;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use insightd_sandbox::SlotStats;
 
 use super::{ComponentStats, OutputStats, SinkStats, SlotVersion, StatusRegistry, TickStats};
-use insightd_pipeline::{Flow, Lost};
+use insightd_pipeline::{Estimate, Flow, Lost};
 
 use crate::counters::{Counters, SinkCounters};
 
@@ -61,6 +62,12 @@ fn stats() -> TickStats {
             slot: "output-1".into(),
             sink: odd.into(),
             flow,
+            estimate: Some(Estimate {
+                series: Some(1234),
+                events_a_day: 2880.0,
+                bytes_a_day: 51_200_000.5,
+                points_a_day: Some(14_400.0),
+            }),
         }],
         sinks: vec![SinkStats { name: odd.into(), flow }],
         state: None,

@@ -10,7 +10,7 @@ use hyper::header::HOST;
 
 /// Returns true if a request names an IP address, `localhost` or this node. A request without a host, possible in HTTP/1.0, does not
 /// come from a browser and is accepted.
-pub(crate) fn is_ours<B>(request: &Request<B>, node_name: &str) -> bool {
+pub fn is_ours<B>(request: &Request<B>, node_name: &str) -> bool {
     let is_ours = |name: &str| is_address_or_node(name, node_name);
     let of_uri = request.uri().authority().map(|authority| authority.as_str());
     let mut headers = request.headers().get_all(HOST).iter();

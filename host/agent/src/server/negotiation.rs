@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, HeaderName};
 
 /// Returns true if a header with a list of values, such as `Accept`, contains the value with a weight above 0 (RFC 9110, section 12).
 /// Other parameters do not count. A wildcard does not match: the response without a match is one that every client accepts.
-pub(crate) fn accepts(headers: &HeaderMap, header: HeaderName, wanted: &str) -> bool {
+pub fn accepts(headers: &HeaderMap, header: HeaderName, wanted: &str) -> bool {
     let lists = headers.get_all(header).into_iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| {
         let mut parts = item.split(';').map(str::trim);

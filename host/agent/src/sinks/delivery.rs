@@ -5,7 +5,7 @@ mod clients;
 #[cfg(not(feature = "aws"))]
 #[path = "delivery/no_clients.rs"]
 mod clients;
-mod otlp;
+mod push;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,11 +60,11 @@ impl Delivery {
                 let aws = of_sink(aws, sink.region.as_ref(), sink.role.as_ref());
                 tokio::spawn(clients::deliver_logs(aws, *sink, queue.clone(), stopped))
             }
-            Destination::Otlp(sink) => {
+            Destination::Push(sink) => {
                 let sigv4 = sink.sigv4.as_ref();
                 let region = sigv4.and_then(|sigv4| sigv4.region.as_ref());
                 let aws = of_sink(aws, region, sigv4.and_then(|sigv4| sigv4.role.as_ref()));
-                tokio::spawn(otlp::deliver(aws, *sink, queue.clone(), stopped))
+                tokio::spawn(push::deliver(aws, *sink, queue.clone(), stopped))
             }
         };
         Self { name, queue, stop, task }

@@ -114,6 +114,11 @@ impl SinkSet {
         self.open.iter().map(|sink| (sink.name.clone(), sink.sink.limits())).collect()
     }
 
+    /// Returns the names of the sinks, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.open.iter().map(|sink| sink.name.clone()).collect()
+    }
+
     /// Returns the name of the sink at an index, or an empty string.
     pub fn name(&self, index: usize) -> &str {
         self.open.get(index).map_or("", |sink| &sink.name)

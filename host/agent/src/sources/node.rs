@@ -1,8 +1,10 @@
 //! Collects one batch of raw facts about this node: from the kernel, the kubelet, the API server, instance metadata and the configuration.
 
+mod agent;
 mod live;
 mod recorded;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_collect::cgroup::path::PodKind;
@@ -12,6 +14,8 @@ use insightd_pipeline::Scope;
 use insights_batch::{Builder, EntityId};
 
 use crate::config::{Config, Instance};
+use crate::ops::StatusRegistry;
+use agent::AgentFacts;
 pub use live::Endpoints;
 
 use super::instance::MachineFacts;
@@ -24,6 +28,7 @@ pub struct NodeSource {
     collector: Collector,
     kubelet: KubeletFacts,
     tasks: NodeEmitter,
+    agent: AgentFacts,
     endpoints: Endpoints,
     node_name: String,
     instance: Instance,
@@ -69,6 +74,7 @@ impl NodeSource {
         Ok(Self {
             kubelet: KubeletFacts::new(&settings, config.kubelet.label_bytes),
             tasks: NodeEmitter::new(config.ecs.tags.clone()),
+            agent: AgentFacts::default(),
             endpoints: Endpoints::default(),
             collector: Collector::new(root, settings)?,
             node_name,
@@ -82,6 +88,11 @@ impl NodeSource {
     /// Sets the remote endpoints that each sample queries. A recording contains its own responses.
     pub fn set_endpoints(&mut self, endpoints: Endpoints) {
         self.endpoints = endpoints;
+    }
+
+    /// Sets the registry with the agent's own figures.
+    pub fn set_registry(&mut self, registry: Arc<StatusRegistry>) {
+        self.agent.set_registry(registry);
     }
 
     /// Returns the name of the node.
@@ -100,6 +111,7 @@ impl NodeSource {
         }
         let report = self.collector.sample(&mut builder);
         builder.gauge(report.node, "agent.heartbeat", 1.0);
+        self.agent.emit(report.node, &self.node_name, &mut builder);
         let root = self.collector.root();
         let problems = if let Some(recorded) = recorded {
             add_instance(&self.instance, &self.node_name, report.node, &mut builder);
@@ -156,6 +168,7 @@ impl Source for NodeSource {
     fn want(&mut self, facts: OptionalFacts) {
         self.collector.want(facts);
         self.kubelet.want(facts);
+        self.agent.want(facts);
     }
 
     fn prime(&mut self) {

@@ -115,7 +115,7 @@ fn a_running_agent_is_found_by_name() {
                 stream.read_exact(&mut byte).expect("a request");
                 request.extend(byte);
             }
-            let body = r#"{"version":"7.7.7"}"#;
+            let body = r#"{"version":1,"status":{"version":"7.7.7"},"metrics":[]}"#;
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
                 .expect("an answer");
             text(&request)

@@ -1,6 +1,7 @@
 //! `insightd run` as a process: its output, its signals, its exit codes.
 
 mod agent;
+mod cluster;
 mod components;
 mod fargate;
 mod http;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::common::{config, now_ms, stored_events};
+use crate::killed::{self, Child};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -122,55 +121,27 @@ pub(crate) async fn stored_numbers(emulator: &str, destination: &Destination) ->
     numbers
 }
 
-/// An agent in a separate process, to be killed.
-pub(crate) struct Child {
-    process: std::process::Child,
-}
-
-const CHILD: &str = "INSIGHTD_TEST_CHILD";
-
-impl Child {
-    pub(crate) fn start(
-        test: &str,
-        destination: &Destination,
-        url: &str,
-        directory: &Path,
-        first: u32,
-    ) -> Self {
-        let arguments =
-            format!("{}\n{}\n{url}\n{}\n{first}", destination.group, destination.stream, directory.display());
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env(CHILD, arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { process }
-    }
-
-    /// Kills the process and returns the numbers that it had put into its spool.
-    pub(crate) fn kill(mut self) -> Vec<u32> {
-        self.process.kill().unwrap();
-        let output = BufReader::new(self.process.stdout.take().unwrap());
-        let lines = output.lines().map_while(Result::ok);
-        let numbers = lines.filter_map(|line| line.strip_prefix("put ")?.parse().ok()).collect();
-        self.process.wait().unwrap();
-        numbers
-    }
+/// Starts an agent in a separate process, to be killed.
+pub(crate) fn start_child(
+    test: &str,
+    destination: &Destination,
+    url: &str,
+    directory: &Path,
+    first: u32,
+) -> Child {
+    let Destination { group, stream } = destination;
+    Child::start(test, &[group, stream, url, directory.to_str().unwrap(), &first.to_string()])
 }
 
 /// Returns false unless this process is such a child, which then puts and delivers blocks until it is killed.
 pub(crate) async fn child() -> bool {
-    let Ok(arguments) = std::env::var(CHILD) else { return false };
-    let arguments: Vec<&str> = arguments.split('\n').collect();
-    let [group, stream, url, directory, first] = arguments[..] else { panic!("{arguments:?}") };
-    let destination = Destination { group: group.into(), stream: stream.into() };
+    let Some(arguments) = killed::arguments() else { return false };
+    let [group, stream, url, directory, first] = &arguments[..] else { panic!("{arguments:?}") };
+    let destination = Destination { group: group.clone(), stream: stream.clone() };
     let agent = Agent::start_for(destination, url, Some(Path::new(directory))).await;
     for number in first.parse::<u32>().unwrap().. {
         agent.put(number);
-        println!("\nput {number}");
-        std::io::stdout().flush().unwrap();
+        killed::report(number);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     true

@@ -78,7 +78,8 @@ impl Sink for Meter {
             let output = (self.sink.clone(), content_type.to_owned());
             usage.add(|usage| usage.outputs.entry(output).or_default(), 1, length);
             let is_counted = match kind {
-                "application/x-protobuf" => {
+                // With the name of a message it is remote write.
+                "application/x-protobuf" if !content_type.contains("proto=") => {
                     let is_request = otlp::count(&mut usage, event.bytes).is_ok();
                     usage.undecoded += u64::from(!is_request);
                     is_request

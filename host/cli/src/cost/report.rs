@@ -54,7 +54,7 @@ impl Report {
             .iter()
             .map(|variant| {
                 let saved = total.minus(&variant.quantities);
-                json!({"change": variant.name, "saves": self.quantities(&saved, &self.saved(variant))})
+                json!({"change": variant.name, "saves": quantities(&saved, &self.saved(variant))})
             })
             .collect();
         let against = self.against.as_ref().map(|other| {
@@ -62,8 +62,8 @@ impl Report {
             let difference = other.quantities.minus(&total);
             json!({
                 "config": other.name,
-                "total": self.quantities(&other.quantities, &money),
-                "difference": self.quantities(&difference, &money.minus(&self.prices.money(&total))),
+                "total": quantities(&other.quantities, &money),
+                "difference": quantities(&difference, &money.minus(&self.prices.money(&total))),
             })
         });
         let (other_events, other_bytes) = usage.day(&usage.other, self.nodes);
@@ -73,7 +73,7 @@ impl Report {
             "nodes": self.nodes,
             "month_hours": MONTH_HOURS,
             "outputs": outputs,
-            "total": self.quantities(&total, &self.prices.money(&total)),
+            "total": quantities(&total, &self.prices.money(&total)),
             "emf": self.section(&usage.emf, Format::Emf),
             "otlp": self.section(&usage.otlp, Format::Otlp),
             "other": {"events_per_day": other_events, "bytes_per_day": other_bytes},
@@ -128,22 +128,23 @@ impl Report {
             key: row.items,
             "bytes_per_day": row.bytes,
             "series": row.series as u64,
-            "saves": self.quantities(&row.saved, &row.money),
+            "saves": quantities(&row.saved, &row.money),
         })
     }
+}
 
-    fn quantities(&self, quantities: &Quantities, money: &Money) -> Value {
-        let mut by_charge = json!({"total": money.sum(), "known": money.known()});
-        for charge in Charge::ALL {
-            by_charge[charge.key()] = json!(money.0[charge as usize]);
-        }
-        json!({
-            "series": quantities.series as i64,
-            "log_bytes_per_day": quantities.log_bytes,
-            "otlp_bytes_per_day": quantities.otlp_bytes,
-            "money_per_month": by_charge,
-        })
+/// Returns quantities with their money, as JSON.
+pub(super) fn quantities(quantities: &Quantities, money: &Money) -> Value {
+    let mut by_charge = json!({"total": money.sum(), "known": money.known()});
+    for charge in Charge::ALL {
+        by_charge[charge.key()] = json!(money.0[charge as usize]);
     }
+    json!({
+        "series": quantities.series as i64,
+        "log_bytes_per_day": quantities.log_bytes,
+        "otlp_bytes_per_day": quantities.otlp_bytes,
+        "money_per_month": by_charge,
+    })
 }
 
 /// Returns the key of the number of events or data points.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::replay::{Align, Table, bytes};
 
 use super::breakdown::{Breakdown, Format, Row};
-use super::prices::{Charge, Money};
+use super::prices::{Charge, Money, Prices};
 use super::quantity::Quantities;
 use super::report::{Compared, Report};
 
@@ -15,7 +15,9 @@ const ROWS: usize = 20;
 /// Returns the report as text.
 pub(super) fn text(report: &Report) -> String {
     let mut text = heading(report);
-    for part in [outputs(report), charges(report), variants(report)] {
+    for part in
+        [outputs(report), charges(&report.prices, &report.usage.quantities(report.nodes)), variants(report)]
+    {
         if !part.is_empty() {
             let _ = write!(text, "\n{part}");
         }
@@ -70,21 +72,21 @@ fn outputs(report: &Report) -> String {
     text
 }
 
-fn charges(report: &Report) -> String {
-    let total = report.usage.quantities(report.nodes);
-    let money = report.prices.money(&total);
-    let head = format!("{} A MONTH", report.prices.currency);
+/// Returns the table of charges, with the sum of those that have a price.
+pub(super) fn charges(prices: &Prices, total: &Quantities) -> String {
+    let money = prices.money(total);
+    let head = format!("{} A MONTH", prices.currency);
     let columns =
         [("CHARGE", Align::Left), ("A MONTH", Align::Right), ("UNIT", Align::Left), (&head, Align::Right)];
     let mut table = Table::new(&columns);
     for charge in Charge::ALL {
-        let amount = charge.amount(&total);
+        let amount = charge.amount(total);
         let amount = if charge.unit() == "GB" { format!("{amount:.3}") } else { whole(amount) };
         let cost = priced(money.0[charge as usize]);
         table.row([charge.key().to_owned(), amount, charge.unit().to_owned(), cost].map(Some));
     }
     table.row(["total".to_owned(), String::new(), String::new(), cost(money.known())].map(Some));
-    let unknown = |charge: &Charge| charge.amount(&total) > 0.0 && money.0[*charge as usize].is_none();
+    let unknown = |charge: &Charge| charge.amount(total) > 0.0 && money.0[*charge as usize].is_none();
     let unknown: Vec<&str> = Charge::ALL.into_iter().filter(unknown).map(Charge::key).collect();
     match unknown.is_empty() {
         true => table.to_string(),
@@ -202,7 +204,8 @@ fn against(report: &Report, other: &Compared) -> String {
     format!("A: {a}\nB: {b}\n{table}")
 }
 
-fn whole(number: f64) -> String {
+/// Formats a number without a fraction.
+pub(super) fn whole(number: f64) -> String {
     // The sum of no numbers is -0.
     format!("{:.0}", number + 0.0)
 }

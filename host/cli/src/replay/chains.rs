@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use insights_batch::state::Space;
 use insights_batch::{Batch, Columns, Limits};
 
-use insightd::counters::SinkCounters;
+use insightd::counters::{Counters as TickCounters, SinkCounters};
+use insightd::ops::{ComponentStats, TickStats};
 use insightd::sinks::SinkSet;
 use insightd::worker::WorkError;
 use insightd_pipeline::Scope;
-use insightd_pipeline::states::States;
+use insightd_pipeline::shadow::Chain;
+use insightd_pipeline::states::{Snapshot, States};
 use insightd_pipeline::{Counters, Delivery, Lost, Pipeline, Sinks, SlotRef, run_scope};
 
 /// The parts of a worker without its sources.
@@ -83,7 +86,13 @@ impl Chains {
             scope,
             batch,
             &|| true,
-            &mut Delivery { sinks, counters, states, stop: &insightd_sandbox::Stop::default() },
+            &mut Delivery {
+                sinks,
+                counters,
+                states,
+                stop: &insightd_sandbox::Stop::default(),
+                observer: None,
+            },
         );
         // State created by a recording lasts from batch to batch, and is dropped at the end.
         states.end_tick(time_unix_ms, |_| true);
@@ -145,18 +154,11 @@ impl Chains {
     /// # Errors
     /// A stage before the slot fails or ends the batch, or the component was disabled after earlier failures.
     pub(super) fn input_of(&self, position: Position, batch: Columns) -> anyhow::Result<SlotInput> {
-        let mut batch = self.with_name(batch);
+        let batch = self.with_name(batch);
         let states = self.states.snapshots();
         let Some(pipeline) = self.pipelines.get(position.pipeline) else { bail!("no such pipeline") };
         let chain = pipeline.chain(&|sink| self.sinks.limits(sink));
-        for stage in chain.stages.iter().take(position.stages_before) {
-            let Some((component, config)) = &stage.component else { continue };
-            let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, &states));
-            match component.process_with(config, &batch, state.as_ref()) {
-                Ok((next, _)) => batch = next,
-                Err(error) => bail!("{} failed on this batch: {error}", stage.slot),
-            }
-        }
+        let batch = through(&chain, position.stages_before, batch, &states)?;
         let (slot, component, grant, limits) =
             match position.output.and_then(|number| chain.outputs.get(number)) {
                 Some(output) => (&output.slot, &output.component, &output.grant, Some(output.limits)),
@@ -170,6 +172,27 @@ impl Chains {
         };
         let state = grant.as_ref().map(|grant| grant.shadow(&batch, &states).space).unwrap_or_default();
         Ok(SlotInput { slot: slot.clone(), config: config.clone(), state, limits, batch })
+    }
+
+    /// Returns a batch after the last transform of the first pipeline of its scope, with the name of the pipeline; `None` if no
+    /// pipeline has this scope. The stages see their state as for [`input_of`](Self::input_of).
+    ///
+    /// # Errors
+    /// A stage fails or ends the batch.
+    pub(crate) fn transformed(&self, batch: Columns) -> Option<(String, anyhow::Result<Columns>)> {
+        let scope = Scope::from_name(&batch.scope)?;
+        let pipeline = self.pipelines.iter().find(|pipeline| pipeline.scope == scope)?;
+        let chain = pipeline.chain(&|sink| self.sinks.limits(sink));
+        let batch = self.with_name(batch);
+        let states = self.states.snapshots();
+        Some((pipeline.name.clone(), through(&chain, usize::MAX, batch, &states)))
+    }
+
+    /// Returns the stats of all stages and outputs.
+    pub(crate) fn stages(&self, time_unix_ms: u64) -> Vec<ComponentStats> {
+        let Self { pipelines, sinks, states, .. } = self;
+        TickStats::collect(time_unix_ms, Duration::ZERO, &TickCounters::default(), pipelines, sinks, states)
+            .components
     }
 
     /// Returns the counters of the sinks.
@@ -200,6 +223,19 @@ impl Chains {
         notes.extend(lost.map(|(cause, events)| format!("{events} events lost: {cause}")));
         notes
     }
+}
+
+/// Runs a batch through the first stages of a chain, on copies of their state.
+fn through(chain: &Chain, stages: usize, mut batch: Columns, states: &[Snapshot]) -> anyhow::Result<Columns> {
+    for stage in chain.stages.iter().take(stages) {
+        let Some((component, config)) = &stage.component else { continue };
+        let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, states));
+        match component.process_with(config, &batch, state.as_ref()) {
+            Ok((next, _)) => batch = next,
+            Err(error) => bail!("{} failed on this batch: {error}", stage.slot),
+        }
+    }
+    Ok(batch)
 }
 
 /// Sets the cluster name of the node or cluster entity of a batch.

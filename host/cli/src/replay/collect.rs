@@ -16,6 +16,11 @@ impl Collect {
     pub(super) fn take(&self) -> Vec<Parsed> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Drops the collected events.
+    pub(crate) fn clear(&self) {
+        self.take();
+    }
 }
 
 impl Sink for Collect {

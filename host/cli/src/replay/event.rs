@@ -7,20 +7,20 @@ use serde_json::Value;
 
 /// A parsed event: string fields are attributes, number fields are metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub(super) route: Vec<(String, String)>,
     pub(super) time_unix_ms: u64,
     pub(super) bytes: u64,
     /// String fields, nested ones by their path, and other non-number fields as JSON. An event that is not a JSON
     /// object becomes one attribute with an empty name.
-    pub(super) attributes: BTreeMap<String, String>,
-    pub(super) metrics: BTreeMap<String, f64>,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) metrics: BTreeMap<String, f64>,
     /// Attributes that a declaration uses as a dimension.
-    pub(super) dimensions: BTreeSet<String>,
+    pub(crate) dimensions: BTreeSet<String>,
     /// Names that a declaration lists as a metric.
     pub(super) declared: BTreeSet<String>,
     /// The declarations, as JSON.
-    pub(super) declarations: String,
+    pub(crate) declarations: String,
 }
 
 impl Parsed {
@@ -84,7 +84,7 @@ impl Parsed {
     }
 
     /// Returns the type of the event, such as `Pod`.
-    pub(super) fn kind(&self) -> Option<&str> {
+    pub(crate) fn kind(&self) -> Option<&str> {
         self.attributes.get("Type").map(String::as_str)
     }
 
@@ -96,7 +96,7 @@ impl Parsed {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn event(text: &str) -> Parsed {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::event::Parsed;
+use super::html::Page;
 use super::lines::{changed, label, names, relative};
 use super::matching::{Matched, matched};
 use super::tally::{Tallies, Totals};
@@ -24,10 +25,11 @@ const ROWS: usize = 40;
 /// Maximum number of lines per event with [`Shown::First`].
 const LINES: usize = 8;
 
-/// The totals so far. Differing events are printed as they are compared.
+/// The totals so far. Differing events are printed as they are compared, or added to a page.
 #[derive(Debug)]
 pub(super) struct Report {
     shown: Shown,
+    page: Option<Page>,
     totals: Totals,
     events: [u64; 2],
     bytes: [u64; 2],
@@ -38,9 +40,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(shown: Shown) -> Self {
+    /// Creates a report that is printed, or is a page with all differences if `is_page`.
+    pub(super) fn new(shown: Shown, is_page: bool) -> Self {
         let (totals, zero) = (Totals::default(), [0; 2]);
-        Self { shown, totals, events: zero, bytes: zero, added: 0, removed: 0, changed: 0, same: 0 }
+        let (shown, page) = if is_page { (Shown::All, Some(Page::default())) } else { (shown, None) };
+        Self { shown, page, totals, events: zero, bytes: zero, added: 0, removed: 0, changed: 0, same: 0 }
     }
 
     /// Compares the events of one batch.
@@ -78,21 +82,33 @@ impl Report {
     }
 
     /// Prints the text for one event, unless the limit is reached; `text` receives its maximum number of lines.
-    fn show(&self, text: impl FnOnce(usize) -> String) {
+    fn show(&mut self, text: impl FnOnce(usize) -> String) {
         let limit = match self.shown {
             Shown::All => usize::MAX,
             Shown::First if self.differences() <= EVENTS => LINES,
             Shown::First => return,
         };
-        output::print(text(limit));
+        let text = text(limit);
+        match &mut self.page {
+            Some(page) => page.add(&text),
+            None => output::print(text),
+        }
     }
 
-    /// Prints the summary. Returns true if nothing differs. Failed calls count as a difference, because the output of a fallback would hide them.
-    pub(super) fn finish(self, batches: u64, failures: [u64; 2], lost: [u64; 2]) -> anyhow::Result<bool> {
+    /// Prints the summary. Returns true if nothing differs, and the page with the title, if the report is one. Failed calls count as a difference, because the output of a fallback would hide them.
+    pub(super) fn finish(
+        mut self,
+        title: &str,
+        batches: u64,
+        failures: [u64; 2],
+        lost: [u64; 2],
+    ) -> (bool, Option<String>) {
         let differs = self.differences() > 0 || failures != [0, 0] || lost[0] != lost[1];
+        let page = self.page.take();
         if !differs {
-            output::message(format_args!("no difference; batches: {batches}, events: {}", self.same));
-            return Ok(true);
+            let text = format!("no difference; batches: {batches}, events: {}", self.same);
+            output::message(format_args!("{text}"));
+            return (true, page.map(|page| page.finish(title, &text)));
         }
         let mut text = String::new();
         if self.shown == Shown::First && self.differences() > EVENTS {
@@ -124,8 +140,9 @@ impl Report {
                 writeln!(text, "\n{} events declare other metrics or dimensions", self.totals.declarations);
         }
         declared(&mut text, &self.totals.declared, self.shown);
+        let page = page.map(|page| page.finish(title, &text));
         output::print(text);
-        Ok(false)
+        (false, page)
     }
 }
 

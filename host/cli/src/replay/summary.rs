@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::event::Parsed;
 use declared::{Declared, Shape};
-pub(crate) use quantity::bytes;
+pub(crate) use quantity::{bytes, utc};
 pub(crate) use table::{Align, Table};
 
 /// Maximum number of metrics that are shown as examples of an event type.

@@ -18,9 +18,12 @@ fn help_says_what_there_is() {
         ("cost.txt", &["cost", "--help"]),
         ("demo.txt", &["demo", "--help"]),
         ("diff.txt", &["diff", "--help"]),
+        ("plot.txt", &["plot", "--help"]),
         ("replay.txt", &["replay", "--help"]),
         ("script-try.txt", &["script", "try", "--help"]),
         ("status.txt", &["status", "--help"]),
+        ("tap.txt", &["tap", "--help"]),
+        ("top.txt", &["top", "--help"]),
         ("transform.txt", &["transform", "--help"]),
         ("transform-new.txt", &["transform", "new", "--help"]),
         ("transform-build.txt", &["transform", "build", "--help"]),
@@ -28,6 +31,7 @@ fn help_says_what_there_is() {
         ("transform-inspect.txt", &["transform", "inspect", "--help"]),
         ("config.txt", &["config", "--help"]),
         ("completions.txt", &["completions", "--help"]),
+        ("ui.txt", &["ui", "--help"]),
     ] {
         let output = insightctl(arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
@@ -72,6 +76,13 @@ fn wrong_usage_is_64_and_says_why() {
         (&["cost", "a.jsonl", "--nodes", "0"], "0 is not in 1..=100000"),
         (&["cost", "a.jsonl", "--prices", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
         (&["cost", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
+        (&["top", "--exec", " "], "expected a command, such as 'kubectl exec"),
+        (&["top", "--address", "localhost"], "expected HOST:PORT"),
+        (&["top", "--socket", "a", "--address", "localhost:1"], "cannot be used with '--address"),
+        (&["top", "--interval", "1ms"], "expected a duration from 100ms to 1h"),
+        (&["top", "a.jsonl", "--exec", "true"], "cannot be used with"),
+        (&["tap", "--before-after", "transform-1", "--table"], "cannot be used with"),
+        (&["tap", "--ticks", "0"], "0 is not in"),
         (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
     ] {
         let output = insightctl(arguments);

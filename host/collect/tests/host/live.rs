@@ -37,7 +37,8 @@ fn freeze(process: u32) {
 }
 
 /// Returns a sample, and a value that was the same right before and right after it. The kernel completes some accounts of a
-/// stopped process with a delay: its last CPU time, pages that are freed late.
+/// stopped process with a delay: its last CPU time, pages that are freed late. The sample may not be the first one that was
+/// taken here, so its previous values are of an unknown time.
 fn sample_at_rest<T: PartialEq>(collector: &mut Collector, read: impl Fn() -> T) -> (View, T) {
     for _ in 0..6000 {
         let before = read();

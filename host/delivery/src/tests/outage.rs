@@ -168,3 +168,16 @@ async fn shutdown_waits_for_requests_in_flight_and_keeps_the_rest() {
     let queue = agent.end().await;
     assert_eq!(queue.stats().pending.blocks, 1);
 }
+
+/// An owner that goes away without a word ends the task as well, during an outage, too.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_sender_ends_the_task() {
+    let Agent { queue, service, stop, task, _directory } = Agent::start(2, 9);
+    service.0.lock().unwrap().outage_until = Some(Instant::now() + Duration::from_secs(3600));
+    let body = b"a".to_vec();
+    queue.put(Block { events: 1, time_unix_ms: START_MS, key: GROUP.to_vec(), body }).unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    drop(stop);
+    task.await.unwrap();
+    assert_eq!(queue.stats().pending.blocks, 1);
+}

@@ -23,6 +23,7 @@ impl Tmpfs {
         None
     }
 
+    #[allow(dead_code, reason = "not every crate remounts")]
     pub(crate) fn remount(&self, option: &str) {
         let option = format!("remount,{option}");
         assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());

@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
-use kube::client::AuthError;
 use rustls::CertificateError;
+use tower::BoxError;
 
 use super::transport::{DnsError, NoResponse};
 use crate::problem::shortened;
@@ -104,11 +104,6 @@ impl Upstream {
     }
 }
 
-/// Explains why a client cannot be created.
-pub(super) fn setup(error: &kube::Error) -> String {
-    cause(Upstream::ApiServer, error)
-}
-
 fn response_suffix(message: &str) -> String {
     match message.trim() {
         "" => String::new(),
@@ -116,9 +111,35 @@ fn response_suffix(message: &str) -> String {
     }
 }
 
+/// Returns the error inside an error of `kube`. Its own type is never used as `dyn Error` nor displayed: that would link the
+/// parsers of all its variants, most of which only kubeconfigs and credential plugins cause.
+pub(super) fn into_cause(error: kube::Error) -> BoxError {
+    match error {
+        kube::Error::Service(error) => error,
+        kube::Error::HyperError(error) => error.into(),
+        kube::Error::HttpError(error) => error.into(),
+        kube::Error::SerdeError(error) => error.into(),
+        kube::Error::ReadEvents(error) => error.into(),
+        _ => OTHER.into(),
+    }
+}
+
+const OTHER: &str = "unexpected error of the client library";
+
 /// Returns the text of the deepest known cause, or the whole chain if none is known.
 fn cause(upstream: Upstream, error: &kube::Error) -> String {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    match error {
+        kube::Error::Service(error) => cause_of(upstream, error.as_ref()),
+        kube::Error::HyperError(error) => cause_of(upstream, error),
+        kube::Error::HttpError(error) => format!("cannot build the request: {}", cause_of(upstream, error)),
+        kube::Error::SerdeError(error) => format!("cannot parse the response: {}", cause_of(upstream, error)),
+        kube::Error::ReadEvents(error) => cause_of(upstream, error),
+        _ => OTHER.to_owned(),
+    }
+}
+
+fn cause_of(upstream: Upstream, error: &(dyn StdError + 'static)) -> String {
+    let mut next = Some(error);
     let mut all = String::new();
     while let Some(error) = next {
         if let Some(text) = known(upstream, error) {
@@ -149,10 +170,6 @@ fn known(upstream: Upstream, error: &(dyn StdError + 'static)) -> Option<String>
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(tls(upstream, error));
-    }
-    // The output of the plugin may contain the credential.
-    if let Some(AuthError::AuthExecRun { cmd, out }) = error.downcast_ref::<AuthError>() {
-        return Some(format!("the credential plugin {cmd:?} of the kubeconfig failed: {}", out.status));
     }
     if let Some(error) = error.downcast_ref::<std::io::Error>() {
         let name = upstream.name();
@@ -289,18 +306,5 @@ mod tests {
         assert!(text.contains("DNS lookup of the API server failed"), "{text}");
         let unknown = explain(&io(std::io::Error::other("odd")), "list", "nodes");
         assert!(unknown.starts_with("cannot list nodes: ") && unknown.contains("odd"), "{unknown}");
-    }
-
-    #[test]
-    fn the_output_of_a_credential_plugin_is_not_shown() {
-        use std::os::unix::process::ExitStatusExt;
-        let out = std::process::Output {
-            status: std::process::ExitStatus::from_raw(256),
-            stdout: b"hush".to_vec(),
-            stderr: Vec::new(),
-        };
-        let error = AuthError::AuthExecRun { cmd: "aws".into(), out: Box::new(out) };
-        let text = explain(&kube::Error::Service(Box::new(error)), "list", "nodes");
-        assert!(text.contains("aws") && !text.contains("hush") && !text.contains("104"), "{text}");
     }
 }

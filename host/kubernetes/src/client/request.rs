@@ -9,6 +9,7 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 
 use super::Client;
+use super::explain::into_cause;
 use super::reflect::read_status;
 
 /// Maximum bytes of a response. etcd does not store larger objects by default; without a limit, a proxy could fill the memory.
@@ -26,7 +27,7 @@ pub(crate) async fn send(client: &Client, request: Request<impl Into<Body>>) -> 
     if !response.status().is_success() {
         return Err(kube::Error::Api(read_status(response, ERROR_TIMEOUT).await.boxed()));
     }
-    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect().await;
+    let body = Limited::new(response.into_body().map_err(into_cause), MAX_RESPONSE_BYTES).collect().await;
     Ok(body.map_err(kube::Error::Service)?.to_bytes())
 }
 

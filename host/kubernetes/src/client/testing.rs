@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Token, Traffic, connect};
+use super::{ServerSettings, Token, Traffic, connect};
 
 /// A received request.
 #[derive(Clone, Debug)]
@@ -157,8 +157,13 @@ impl Server {
 
     pub(crate) fn client_with(&self, token: Option<Token>) -> (kube::Client, Arc<Traffic>) {
         let traffic = Arc::new(Traffic::default());
-        let config = kube::Config::new(self.url.parse().unwrap());
-        (connect(&config, token, Arc::clone(&traffic), "the test").unwrap(), traffic)
+        let mut settings = self.settings();
+        settings.token = token;
+        (connect(settings, Arc::clone(&traffic)).unwrap(), traffic)
+    }
+
+    pub(crate) fn settings(&self) -> ServerSettings {
+        ServerSettings::new("the test", self.url.parse().unwrap())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A bearer token in a file that is replaced from time to time.
+//! Bearer tokens: in a file that is replaced from time to time, or fixed.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -16,15 +16,32 @@ const CACHE_TIME: Duration = Duration::from_secs(60);
 /// Largest token file in bytes; service account tokens have about 1 KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// A token file, read again once a minute and whenever the server rejected the token.
-pub(crate) struct Token {
+/// A bearer token.
+pub(crate) struct Token(Source);
+
+enum Source {
+    /// A file, read again once a minute and whenever the server rejected the token.
+    File(TokenFile),
+    Fixed(HeaderValue),
+}
+
+struct TokenFile {
     path: PathBuf,
     last: Mutex<Option<(HeaderValue, Instant)>>,
 }
 
 impl Token {
+    /// Returns the token of a file, which is read when the first request is sent.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, last: Mutex::new(None) }
+        Self(Source::File(TokenFile { path, last: Mutex::new(None) }))
+    }
+
+    /// Returns a token that never changes.
+    ///
+    /// # Errors
+    /// If it cannot be sent. The error text does not quote it.
+    pub(crate) fn fixed(token: &str) -> Result<Self, &'static str> {
+        bearer(token).map(|header| Self(Source::Fixed(header)))
     }
 
     /// Returns the value of the `authorization` header.
@@ -32,6 +49,23 @@ impl Token {
     /// # Errors
     /// If the file cannot be read and never could be: a file that is missing for a moment causes no error.
     pub(crate) fn header(&self) -> Result<HeaderValue, ClientError> {
+        match &self.0 {
+            Source::File(file) => file.header(),
+            Source::Fixed(header) => Ok(header.clone()),
+        }
+    }
+
+    /// Reads the file and returns its token if it differs from `rejected`.
+    pub(crate) fn newer_than(&self, rejected: &HeaderValue) -> Option<HeaderValue> {
+        match &self.0 {
+            Source::File(file) => file.newer_than(rejected),
+            Source::Fixed(_) => None,
+        }
+    }
+}
+
+impl TokenFile {
+    fn header(&self) -> Result<HeaderValue, ClientError> {
         let mut last = lock(&self.last);
         match &mut *last {
             Some((header, read_at)) if read_at.elapsed() < CACHE_TIME => Ok(header.clone()),
@@ -47,8 +81,7 @@ impl Token {
         }
     }
 
-    /// Reads the file and returns its token if it differs from `rejected`.
-    pub(crate) fn newer_than(&self, rejected: &HeaderValue) -> Option<HeaderValue> {
+    fn newer_than(&self, rejected: &HeaderValue) -> Option<HeaderValue> {
         let header = self.read().ok().filter(|header| header != rejected)?;
         let mut last = lock(&self.last);
         *last = Some((header.clone(), Instant::now()));
@@ -63,16 +96,20 @@ impl Token {
         };
         let bytes = read_regular(&self.path, MAX_BYTES).map_err(|error| wrong(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(wrong("the file is empty".into()));
-        }
-        // The error of an invalid header value does not quote it.
-        let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-            .map_err(|_| wrong("invalid token: contains characters not allowed in a header".into()))?;
-        header.set_sensitive(true);
-        Ok(header)
+        bearer(&text).map_err(|error| wrong(error.into()))
     }
+}
+
+/// Returns the value of the `authorization` header, which is never logged.
+fn bearer(token: &str) -> Result<HeaderValue, &'static str> {
+    let token = token.trim();
+    if token.is_empty() {
+        return Err("the token is empty");
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| "invalid token: contains characters not allowed in a header")?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 #[cfg(test)]
@@ -120,6 +157,19 @@ mod tests {
         std::fs::File::create(&endless).unwrap().set_len(1 << 40).unwrap();
         let error = Token::new(endless).header().unwrap_err().to_string();
         assert!(error.contains("the limit is 65536"), "{error}");
+    }
+
+    #[test]
+    fn a_fixed_token_stays() {
+        let token = Token::fixed("secret\n").unwrap();
+        let header = token.header().unwrap();
+        assert_eq!(header.as_bytes(), b"Bearer secret");
+        assert!(header.is_sensitive() && !format!("{header:?}").contains("secret"));
+        assert_eq!(token.newer_than(&header), None);
+        for (text, expected) in [(" ", "empty"), ("secret\nsecret", "characters")] {
+            let error = Token::fixed(text).err().unwrap();
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -6,16 +6,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use http_body_util::combinators::MapErr;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kube::client::{Body, ConfigExt};
+use kube::client::Body;
+use kube::client::middleware::BaseUriLayer;
 use tower::{BoxError, ServiceBuilder};
 
-use super::{ClientError, Token};
+use super::explain::into_cause;
+use super::tls::client_config;
+use super::{ClientError, Roots, ServerSettings, Token};
 
 /// Timeout of the TCP connection. A reachable server accepts within milliseconds; a lost SYN is sent again after 1 and 3 s.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -54,7 +60,9 @@ impl Traffic {
 #[error("no response within {} s", HEAD.as_secs())]
 pub(super) struct NoResponse;
 
-type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Body>;
+type RequestBody = MapErr<Body, fn(kube::Error) -> BoxError>;
+
+type Http = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector<Resolver>>, RequestBody>;
 
 /// A name could not be resolved. A separate type, because the system's error has no kind for it.
 #[derive(Debug, thiserror::Error)]
@@ -85,38 +93,18 @@ impl tower::Service<Name> for Resolver {
 struct Transport {
     http: Http,
     token: Option<Token>,
+    user_agent: Option<HeaderValue>,
     traffic: Arc<Traffic>,
 }
 
-/// Creates a client for the server of `config`. Without `token`, it authenticates as `config` specifies. `server` names the
-/// server in errors.
+/// Creates a client for a server.
 ///
 /// Must be called within the runtime: `kube::Client` spawns a task.
 ///
 /// # Errors
-/// If a certificate, key or header of `config` cannot be used.
-pub(crate) fn connect(
-    config: &kube::Config,
-    token: Option<Token>,
-    traffic: Arc<Traffic>,
-    server: &str,
-) -> Result<kube::Client, ClientError> {
-    connect_through(config, token, traffic, server, None)
-}
-
-/// Creates a client as [`connect`] does, bound to one network interface: a link-local address does not determine the
-/// interface.
-pub(crate) fn connect_through(
-    config: &kube::Config,
-    token: Option<Token>,
-    traffic: Arc<Traffic>,
-    server: &str,
-    interface: Option<String>,
-) -> Result<kube::Client, ClientError> {
-    let wrong = |error: kube::Error| ClientError::Setup {
-        server: server.to_owned(),
-        error: super::explain::setup(&error),
-    };
+/// If a certificate cannot be used.
+pub(crate) fn connect(settings: ServerSettings, traffic: Arc<Traffic>) -> Result<kube::Client, ClientError> {
+    let ServerSettings { server, url, namespace, token, user_agent, interface, mut tls } = settings;
     let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
     if let Some(interface) = interface {
         tcp.set_interface(interface);
@@ -128,28 +116,28 @@ pub(crate) fn connect_through(
     tcp.set_keepalive(Some(Duration::from_secs(30)));
     tcp.set_keepalive_interval(Some(Duration::from_secs(10)));
     tcp.set_keepalive_retries(Some(3));
-    let connector = config.rustls_https_connector_with_connector(tcp).map_err(wrong)?;
+    if url.scheme() != Some(&Scheme::HTTPS) {
+        // The system's authorities are not read for nothing.
+        tls.roots = Roots::Certificates(Vec::new());
+    }
+    let server_name = tls.server_name.take();
+    let mut connector =
+        HttpsConnectorBuilder::new().with_tls_config(client_config(tls, server)?).https_or_http();
+    if let Some(name) = server_name {
+        connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
     let http = hyper_util::client::legacy::Builder::new(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1)
         .http1_max_buf_size(BUFFER_BYTES)
-        .build(connector);
-    let auth = match &token {
-        Some(_) => None,
-        None => config.auth_layer().map_err(wrong)?,
-    };
-    let transport = Arc::new(Transport { http, token, traffic });
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .option_layer(auth)
-        .layer(config.extra_headers_layer().map_err(wrong)?)
-        .map_err(BoxError::from)
-        .service_fn(move |request| {
-            let transport = Arc::clone(&transport);
-            async move { transport.send(request).await }
-        });
-    Ok(kube::Client::new(service, config.default_namespace.clone()))
+        .build(connector.enable_http1().wrap_connector(tcp));
+    let transport = Arc::new(Transport { http, token, user_agent, traffic });
+    let service = ServiceBuilder::new().layer(BaseUriLayer::new(url)).service_fn(move |request| {
+        let transport = Arc::clone(&transport);
+        async move { transport.send(request).await }
+    });
+    Ok(kube::Client::new(service, namespace))
 }
 
 impl Transport {
@@ -161,6 +149,9 @@ impl Transport {
         Response<impl hyper::body::Body<Data = hyper::body::Bytes, Error = hyper::Error> + use<>>,
         BoxError,
     > {
+        if let Some(user_agent) = &self.user_agent {
+            request.headers_mut().insert(USER_AGENT, user_agent.clone());
+        }
         let Some(token) = &self.token else { return self.send_once(request).await };
         let header = token.header()?;
         let retry = copy_request(&request);
@@ -184,6 +175,7 @@ impl Transport {
         BoxError,
     > {
         self.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        let request = request.map(|body| body.map_err(into_cause as fn(kube::Error) -> BoxError));
         let response =
             tokio::time::timeout(HEAD, self.http.request(request)).await.map_err(|_| NoResponse)??;
         let traffic = Arc::clone(&self.traffic);
@@ -213,6 +205,7 @@ fn copy_request(request: &Request<Body>) -> Option<Request<Body>> {
 mod tests {
     use super::*;
     use crate::client::testing::{Response, Server};
+    use crate::client::tls::certificates;
     use crate::client::{explain, explain_for};
 
     async fn get(client: &kube::Client) -> Result<String, kube::Error> {
@@ -257,16 +250,12 @@ mod tests {
     #[tokio::test]
     async fn certificates_are_verified() {
         let server = Server::start_tls(|_, _| Response::ok().send("hello")).await;
-        let tls = |ca: &'static [u8], name: Option<&str>, insecure| {
-            let mut config = kube::Config::new(server.url.parse().unwrap());
-            let der =
-                <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(
-                    ca,
-                );
-            config.root_cert = Some(vec![der.unwrap().to_vec()]);
-            config.tls_server_name = name.map(str::to_owned);
-            config.accept_invalid_certs = insecure;
-            connect(&config, None, Arc::default(), "the test").unwrap()
+        let tls = |ca: &[u8], name: Option<&str>, insecure| {
+            let mut settings = server.settings();
+            settings.tls.roots = Roots::Certificates(certificates(ca).unwrap());
+            settings.tls.server_name = name.map(|name| name.to_owned().try_into().unwrap());
+            settings.tls.insecure = insecure;
+            connect(settings, Arc::default()).unwrap()
         };
         let (own, other) = (
             include_bytes!("../../tests/data/tls/ca.pem").as_slice(),
@@ -291,14 +280,14 @@ mod tests {
         let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
         assert!(text.contains("connection refused"), "{text}");
 
-        let config = kube::Config::new("http://no-such-host.invalid".parse().unwrap());
-        let client = connect(&config, None, Arc::default(), "the test").unwrap();
+        let settings = ServerSettings::new("the test", "http://no-such-host.invalid".parse().unwrap());
+        let client = connect(settings, Arc::default()).unwrap();
         let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
         assert!(text.contains("DNS"), "{text}");
 
         let plain = Server::start(|_, _| Response::ok()).await;
-        let config = kube::Config::new(plain.url.replace("http:", "https:").parse().unwrap());
-        let client = connect(&config, None, Arc::default(), "the test").unwrap();
+        let settings = ServerSettings::new("the test", plain.url.replace("http:", "https:").parse().unwrap());
+        let client = connect(settings, Arc::default()).unwrap();
         let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
         assert!(text.contains("TLS with the API server") || text.contains("closed the connection"), "{text}");
     }

@@ -1,14 +1,20 @@
 //! The known objects of the cluster, and their rows in a batch.
 
+mod jobs;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use insights_batch::{Builder, EntityId, StringId};
 
+use super::cron_jobs::CronJob;
 use super::endpoints::Endpoints;
+use super::jobs::Job;
 use super::namespaces::Namespaces;
 use super::nodes::{HEALTH_LABEL, Nodes};
+use super::objects::{ObjectKind, Objects};
 use super::pods::{Others, PHASES, PendingPod, Pods, Running};
+use super::records::Records;
 use super::table::SharedTable;
 use super::workloads::{WorkloadKind, Workloads};
 
@@ -21,6 +27,14 @@ pub(super) struct Store {
     pub(super) others: Arc<SharedTable<Pods<Others>>>,
     pub(super) endpoints: Arc<SharedTable<Endpoints>>,
     pub(super) workloads: [(WorkloadKind, Arc<SharedTable<Workloads>>); 4],
+    /// Those that a pipeline asks for.
+    pub(super) objects: Vec<(ObjectKind, Arc<SharedTable<Objects>>)>,
+    /// Likewise.
+    pub(super) jobs: Option<Arc<SharedTable<Records<Job>>>>,
+    /// Likewise.
+    pub(super) cron_jobs: Option<Arc<SharedTable<Records<CronJob>>>>,
+    /// A pipeline asks for the facts of the group `Status`.
+    pub(super) reports_status: bool,
 }
 
 impl Store {
@@ -38,7 +52,24 @@ impl Store {
             others: SharedTable::new(),
             endpoints: SharedTable::new(),
             workloads: kinds.map(|kind| (kind, SharedTable::new())),
+            objects: Vec::new(),
+            jobs: None,
+            cron_jobs: None,
+            reports_status: false,
         }
+    }
+
+    /// Drops the table of a kind.
+    pub(super) fn forget(&mut self, kind: ObjectKind) {
+        match kind {
+            ObjectKind::Job => self.jobs = None,
+            ObjectKind::CronJob => self.cron_jobs = None,
+            _ => self.objects.retain(|(of, _)| *of != kind),
+        }
+    }
+
+    fn objects(&self, kind: ObjectKind) -> Option<&SharedTable<Objects>> {
+        self.objects.iter().find(|(of, _)| *of == kind).map(|(_, table)| &**table)
     }
 
     /// Adds everything below `cluster`: kind by kind, sorted. Kinds that were never listed have no rows.
@@ -53,11 +84,32 @@ impl Store {
         let mut emitted = HashMap::new();
         for (_, table) in &self.workloads {
             if let Some(workloads) = table.read().as_ref() {
-                emit_workloads(workloads, builder, cluster, &mut emitted);
+                emit_workloads(workloads, self.reports_status, builder, cluster, &mut emitted);
             }
+        }
+        // Owners first, as far as they are listed: so the rows of an object mostly follow one another.
+        if let Some(table) = &self.cron_jobs
+            && let Some(cron_jobs) = table.read().as_ref()
+        {
+            jobs::emit_cron_jobs(cron_jobs, builder, cluster, &mut emitted);
+        }
+        if let Some(table) = &self.jobs
+            && let Some(jobs) = table.read().as_ref()
+        {
+            jobs::emit_jobs(jobs, builder, cluster, &mut emitted);
         }
         if let Some(others) = self.others.read().as_ref() {
             emit_pending(others, builder, cluster, &mut emitted);
+        }
+        if let Some(table) = self.objects(ObjectKind::PersistentVolume)
+            && let Some(volumes) = table.read().as_ref()
+        {
+            builder.gauge(cluster, "persistentvolume.count", volumes.len() as f64);
+        }
+        if let Some(table) = self.objects(ObjectKind::Claim)
+            && let Some(claims) = table.read().as_ref()
+        {
+            emit_claims(claims, builder, cluster);
         }
     }
 
@@ -75,14 +127,30 @@ impl Store {
             }
             builder.gauge(cluster, "cluster.pods", (running.len() + others.len()) as f64);
         }
+        let ingresses = self.objects(ObjectKind::Ingress).map(SharedTable::read);
+        let ingresses = ingresses.as_ref().and_then(|ingresses| ingresses.as_ref());
+        let mut ingresses: Option<BTreeMap<&str, u32>> = ingresses.map(|ingresses| {
+            let mut counts = BTreeMap::new();
+            ingresses.namespaced().for_each(|(_, name, ..)| *counts.entry(name).or_default() += 1);
+            counts
+        });
         let phases = PHASES.map(|phase| builder.intern(phase));
         for (name, counts) in counts {
             let namespace = builder.entity("namespace", name, Some(cluster));
             builder.attribute(namespace, "namespace.name", name);
+            if self.reports_status
+                && let Some(phase) = namespaces.as_ref().and_then(|namespaces| namespaces.phase(name))
+            {
+                builder.attribute(namespace, "status.phase", phase.as_str());
+            }
             if both.is_some() {
                 for (phase, count) in phases.iter().zip(counts) {
                     builder.gauge_id(namespace, *phase, f64::from(count));
                 }
+            }
+            if let Some(ingresses) = &mut ingresses {
+                let count = ingresses.remove(name).unwrap_or_default();
+                builder.gauge(namespace, "ingress.count", f64::from(count));
             }
         }
     }
@@ -119,6 +187,17 @@ fn emit_services(endpoints: &Endpoints, builder: &mut Builder, cluster: EntityId
     }
 }
 
+fn emit_claims(claims: &Objects, builder: &mut Builder, cluster: EntityId) {
+    for (id, namespace, name, phase) in claims.namespaced() {
+        let claim = builder.entity("claim", id, Some(cluster));
+        builder.attribute(claim, "claim.name", name);
+        builder.attribute(claim, "claim.namespace", namespace);
+        if let Some(phase) = phase {
+            builder.attribute(claim, "claim.phase", phase);
+        }
+    }
+}
+
 type Emitted = HashMap<StringId, EntityId>;
 
 /// Returns the entity of a workload, which all references to it share.
@@ -141,7 +220,13 @@ fn workload(
     entity
 }
 
-fn emit_workloads(workloads: &Workloads, builder: &mut Builder, cluster: EntityId, emitted: &mut Emitted) {
+fn emit_workloads(
+    workloads: &Workloads,
+    reports_status: bool,
+    builder: &mut Builder,
+    cluster: EntityId,
+    emitted: &mut Emitted,
+) {
     for (namespace, name, replicas) in workloads.iter() {
         let kind = workloads.kind().as_str();
         let entity = workload([kind, namespace, name], builder, cluster, emitted);
@@ -155,6 +240,7 @@ fn emit_workloads(workloads: &Workloads, builder: &mut Builder, cluster: EntityI
         gauge("replicas.available", Some(replicas.available));
         gauge("replicas.unavailable", replicas.unavailable);
         gauge("replicas.scheduled", replicas.scheduled);
+        gauge("status.replicas", replicas.current.filter(|_| reports_status));
     }
 }
 

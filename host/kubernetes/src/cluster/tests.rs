@@ -1,6 +1,7 @@
 //! Tests with objects as the API server writes them: through a feed into the store, and from it into a batch.
 
 mod budget;
+mod jobs;
 mod model;
 mod objects;
 mod watch;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use super::endpoints::Endpoints;
 use super::namespaces::Namespaces;
 use super::nodes::Nodes;
+use super::objects::{ObjectKind, Objects};
 use super::pods::{Others, Pods, Running};
 use super::store::Store;
 use super::table::{Feed, ObjectTable};
@@ -45,6 +47,13 @@ impl Cluster {
                 .map(|(kind, table)| Feed::new(Arc::clone(table), Workloads::new(*kind))),
             store,
         }
+    }
+
+    /// Adds a table of objects that are read on request, and returns its feed.
+    fn feed_of(&mut self, kind: ObjectKind) -> Feed<Objects> {
+        let table = super::table::SharedTable::new();
+        self.store.objects.push((kind, Arc::clone(&table)));
+        Feed::new(table, Objects::default())
     }
 
     fn workloads_of(&mut self, kind: WorkloadKind) -> &mut Feed<Workloads> {

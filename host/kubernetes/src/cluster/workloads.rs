@@ -32,6 +32,8 @@ impl WorkloadKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Replicas {
     pub(super) desired: u32,
+    /// Pods that exist; absent for DaemonSets.
+    pub(super) current: Option<u32>,
     pub(super) ready: u32,
     pub(super) available: u32,
     pub(super) unavailable: Option<u32>,
@@ -76,6 +78,7 @@ impl Workloads {
         if self.kind == WorkloadKind::DaemonSet {
             return Replicas {
                 desired: or_zero(status.desired_number_scheduled),
+                current: None,
                 ready: or_zero(status.number_ready),
                 available: or_zero(status.number_available),
                 unavailable: Some(or_zero(status.number_unavailable)),
@@ -85,6 +88,7 @@ impl Workloads {
         Replicas {
             // Default of the API.
             desired: item.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            current: Some(or_zero(status.replicas)),
             ready: or_zero(status.ready_replicas),
             available: or_zero(status.available_replicas),
             unavailable: (self.kind == WorkloadKind::Deployment)

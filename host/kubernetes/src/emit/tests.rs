@@ -79,6 +79,7 @@ fn a_pod_has_its_attributes_and_gauges() {
     assert_eq!(
         sorted(web.gauges()),
         [
+            ("pod.ephemeral_storage_used_bytes", 1.0),
             ("pod.limit_cpu_millicores", 2000.0),
             ("pod.limit_memory_bytes", 1_073_741_824.0),
             ("pod.overhead_cpu_millicores", 250.0),
@@ -136,6 +137,7 @@ fn containers_have_their_attributes_and_counters() {
         sorted(api.gauges()),
         [
             ("container.limit_cpu_millicores", 400.0),
+            ("container.limit_ephemeral_storage_bytes", 2_147_483_648.0),
             ("container.limit_memory_bytes", 402_653_184.0),
             ("container.request_cpu_millicores", 200.0),
             ("container.request_memory_bytes", 201_326_592.0),

@@ -340,3 +340,17 @@ async fn invalid_settings_are_errors() {
         assert!(text.contains("invalid address of the kubelet"), "{url}: {text}");
     }
 }
+
+#[tokio::test]
+async fn invalid_tls_settings_are_named() {
+    let error = |settings| {
+        let created = Kubelet::new(settings, Arc::new(UpstreamStatus::new("kubelet")));
+        created.err().unwrap().to_string()
+    };
+    let own = settings("https://127.0.0.1:10250");
+    let text = error(KubeletSettings { server_name: Some("a b".into()), ..own.clone() });
+    assert!(text.contains("`kubelet.server_name` \"a b\" is not a DNS name or an IP address"), "{text}");
+    let text = error(KubeletSettings { ca_files: vec!["tests/data/tls/server.key".into()], ..own });
+    assert!(text.contains("server.key: the PEM text contains no certificate"), "{text}");
+    assert!(text.contains("`kubelet.ca_files`"), "{text}");
+}

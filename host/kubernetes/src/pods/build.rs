@@ -161,7 +161,9 @@ fn containers<'w>(
             container.name = name.into();
             container.image = non_empty(&spec.image).map(Box::from);
             container.requests = amounts(spec.resources.and_then(|resources| resources.requests));
-            container.limits = amounts(spec.resources.and_then(|resources| resources.limits));
+            let limits = spec.resources.and_then(|resources| resources.limits);
+            container.limits = amounts(limits);
+            container.ephemeral_storage_limit_bytes = limits.and_then(|limits| limits.ephemeral_storage?.0);
             found.push(container);
         }
         for status in statuses.into_iter().flat_map(elements) {
@@ -192,6 +194,7 @@ fn nameless(kind: ContainerKind) -> Container {
         restarts: None,
         requests: Amounts::default(),
         limits: Amounts::default(),
+        ephemeral_storage_limit_bytes: None,
     }
 }
 

@@ -107,6 +107,7 @@ fn a_complete_list_is_parsed() {
             restarts: Some(0),
             requests: amounts(200, 192 << 20),
             limits: amounts(400, 384 << 20),
+            ephemeral_storage_limit_bytes: Some(2 << 30),
         }
     );
     assert_eq!(log.state, Some(ContainerState::Waiting(Some("CrashLoopBackOff".into()))));
@@ -115,6 +116,7 @@ fn a_complete_list_is_parsed() {
     assert_eq!((log.requests, log.limits), (amounts(None, None), amounts(None, None)), "absent, not zero");
     assert_eq!(migrate.state, Some(ContainerState::Terminated(Some("Completed".into()))));
     assert_eq!(migrate.limits, amounts(1000, 64 << 20));
+    assert_eq!(migrate.ephemeral_storage_limit_bytes, None);
     assert_eq!((log.started_unix_ms, migrate.started_unix_ms), (None, None), "they do not run");
     assert_eq!(proxy.id.as_deref(), Some("aa02"));
     assert_eq!((debugger.runtime.as_deref(), debugger.id.as_deref()), (Some("cri-o"), Some("cc01")));

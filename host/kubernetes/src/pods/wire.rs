@@ -65,6 +65,8 @@ pub(super) struct Resources {
 pub(super) struct Amounts {
     pub(super) cpu: Option<Millicores>,
     pub(super) memory: Option<Bytes>,
+    #[serde(rename = "ephemeral-storage")]
+    pub(super) ephemeral_storage: Option<Bytes>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +133,7 @@ pub(super) struct Stopped<'a> {
 
 /// A time in RFC 3339 format, as milliseconds since the Unix epoch.
 #[derive(Clone, Copy)]
-pub(super) struct Time(pub(super) i64);
+pub(crate) struct Time(pub(crate) i64);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

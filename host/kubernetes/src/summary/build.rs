@@ -49,7 +49,17 @@ impl Item for PodStats {
         let network = wire.network.as_ref();
         let network_read_at_ns = network.and_then(|network| read_at(&network.time, "network", notes));
         let interfaces = network.map(|network| traffic(network, notes)).unwrap_or_default();
-        Some(Self { uid: uid.into(), usage, network_read_at_ns, interfaces, containers, volumes })
+        let storage = wire.ephemeral_storage.and_then(|storage| storage.used_bytes);
+        let ephemeral_storage_used_bytes = whole_number(storage, "ephemeral-storage", "usedBytes", notes);
+        Some(Self {
+            uid: uid.into(),
+            usage,
+            network_read_at_ns,
+            interfaces,
+            containers,
+            volumes,
+            ephemeral_storage_used_bytes,
+        })
     }
 }
 

@@ -36,6 +36,9 @@ fn a_complete_summary_is_parsed() {
     assert_eq!(volumes, [("data", Some("web-data"), Some(100)), ("kube-api-access-abcde", None, Some(1))]);
     assert_eq!(web.volumes[0].fs.inodes_used, Some(2));
     assert_eq!(web.volumes[1].fs.inodes, None);
+    assert_eq!(web.ephemeral_storage_used_bytes, Some(1));
+    let other = summary.pod("f1e2d3c4b5a697887960514233241506").unwrap();
+    assert_eq!(other.ephemeral_storage_used_bytes, None, "absent, not zero");
     assert_eq!(summary.pod("no-such-uid"), None);
     assert_eq!(web.container("no-such"), None);
 }
@@ -136,6 +139,7 @@ fn statistics_of_known_pods_are_kept_first() {
 fn sentinels_and_negative_values_are_absent_without_a_problem() {
     // EFS reports 2^63 - 2^20 bytes minus the used ones as available; 1e20 does not fit into 64 bits.
     let body = r#"{"pods": [{"podRef": {"name": "p", "namespace": "n", "uid": "u"},
+        "ephemeral-storage": {"usedBytes": 18446744073709551615},
         "containers": [{"name": "c",
             "rootfs": {"capacityBytes": 0, "availableBytes": 18446744073709551615, "usedBytes": 4096,
                        "inodes": 18446744073709551615, "inodesFree": 18446744073709551615, "inodesUsed": 7},
@@ -151,6 +155,7 @@ fn sentinels_and_negative_values_are_absent_without_a_problem() {
     let only_used = |used| FsStats { used_bytes: Some(used), ..FsStats::default() };
     assert_eq!(pod.containers[0].rootfs, FsStats { inodes_used: Some(7), ..only_used(4096) });
     assert_eq!(pod.containers[0].logs_used_bytes, None);
+    assert_eq!(pod.ephemeral_storage_used_bytes, None);
     assert_eq!(pod.volumes[0].fs, FsStats { inodes_used: Some(0), ..only_used(5) });
     assert_eq!(pod.volumes[1].fs, only_used(6));
     let real = FsStats {

@@ -16,6 +16,8 @@ pub(crate) struct Pod<'a> {
     pub(super) cpu: Option<Object<Cpu<'a>>>,
     pub(super) memory: Option<Object<Memory>>,
     pub(super) network: Option<Object<Network<'a>>>,
+    #[serde(rename = "ephemeral-storage")]
+    pub(super) ephemeral_storage: Option<Object<Fs>>,
 }
 
 /// Network statistics: the counters of the default interface are in this object, beside the list of all interfaces.

@@ -15,6 +15,8 @@ pub struct Bounds {
     pub metrics_more: f64,
     /// Declared metrics that disappear.
     pub declared_less: f64,
+    /// More series: metrics with the values of their dimensions.
+    pub series_more: f64,
     /// More CPU time.
     pub cpu_more: f64,
 }
@@ -28,6 +30,7 @@ impl Bounds {
         metrics_less: f64::INFINITY,
         metrics_more: f64::INFINITY,
         declared_less: f64::INFINITY,
+        series_more: f64::INFINITY,
         cpu_more: f64::INFINITY,
     };
 }
@@ -41,6 +44,7 @@ impl Default for Bounds {
             metrics_less: 0.5,
             metrics_more: 1.0,
             declared_less: 0.5,
+            series_more: 1.0,
             cpu_more: 2.0,
         }
     }

@@ -83,6 +83,8 @@ impl ShadowResult {
         let (old, new) = (running.declared.len() as u64, self.declared.len() as u64);
         let gone = undeclared.len() as u64;
         within("declared metrics", old, new, gone, "declared_less", bounds.declared_less, &undeclared)?;
+        let (old, new) = (running.series.len() as u64, self.series.len() as u64);
+        within("series", old, new, new.saturating_sub(old), "series_more", bounds.series_more, &[])?;
         self.check_cpu(running, bounds)
     }
 

@@ -42,6 +42,15 @@ fn near_enough_or_beyond_a_bound() {
 }
 
 #[test]
+fn series_have_a_bound_although_events_and_names_stay() {
+    let with = |count| ShadowResult { series: (0..count).collect(), ..outcome(10, 100, &["a"]) };
+    assert_eq!(with(20).check(&with(10), &Bounds::default()), Ok(()));
+    let error = with(21).check(&with(10), &Bounds::default()).unwrap_err();
+    assert_eq!(error.to_string(), "series: 21 instead of 10, beyond `rollout.bounds.series_more`");
+    assert_eq!(with(1000).check(&with(0), &Bounds::default()), Ok(()), "there was nothing to compare with");
+}
+
+#[test]
 fn cpu_time_has_a_bound_and_a_floor() {
     let ms = Duration::from_millis;
     let bounds = Bounds::default();

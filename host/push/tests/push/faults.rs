@@ -14,32 +14,40 @@ use tokio::task::JoinHandle;
 
 use crate::server::{Script, Server};
 
-const TIME_MS: u64 = 1_790_000_000_000;
+pub(crate) const TIME_MS: u64 = 1_790_000_000_000;
 
 /// The delivery part of an agent whose spool is in a directory.
-struct Agent {
-    queue: DeliveryQueue,
+pub(crate) struct Agent {
+    pub(crate) queue: DeliveryQueue,
     task: JoinHandle<()>,
     _stop: watch::Sender<bool>,
 }
 
 impl Agent {
     fn start(directory: &Path, server: &Server) -> Self {
-        let queue = queue(directory);
+        Self::start_with(directory, server, Protocol::Otlp)
+    }
+
+    pub(crate) fn start_with(directory: &Path, server: &Server, protocol: Protocol) -> Self {
+        Self::start_at(&server.url, protocol, queue(directory))
+    }
+
+    pub(crate) fn start_at(url: &str, protocol: Protocol, queue: DeliveryQueue) -> Self {
         let settings = PushSettings {
-            endpoint: format!("{}/v1/metrics", server.url).parse().unwrap(),
+            endpoint: format!("{url}/v1/metrics").parse().unwrap(),
             headers: Vec::new(),
             tls: TlsSettings::default(),
-            timeout: Duration::from_secs(30),
+            // The paused clock of some tests runs on while a request is on its way.
+            timeout: Duration::from_secs(86_400),
         };
-        let push = Arc::new(Push::new(settings, Protocol::Otlp, None));
+        let push = Arc::new(Push::new(settings, protocol, None));
         let (stop, stopped) = watch::channel(false);
         let random = fastrand::Rng::with_seed(7);
         Self { queue: queue.clone(), task: tokio::spawn(run(queue, push, 1, random, stopped)), _stop: stop }
     }
 
     /// Waits until the spool is empty. There is no time limit here: a test that waits forever is ended by its runner.
-    async fn counts(self) -> (DeliveryCounts, u64) {
+    pub(crate) async fn counts(self) -> (DeliveryCounts, u64) {
         while self.queue.stats().pending.blocks > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -49,7 +57,7 @@ impl Agent {
     }
 }
 
-fn queue(directory: &Path) -> DeliveryQueue {
+pub(crate) fn queue(directory: &Path) -> DeliveryQueue {
     let spool = Spool::open(Settings::new(directory.join("otlp")), TIME_MS);
     DeliveryQueue::new(spool, Arc::new(UpstreamStatus::new("otlp"))).unwrap()
 }

@@ -1,6 +1,7 @@
 //! A server that records requests and responds as a test wants, with or without TLS that requires a client certificate.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,6 +27,10 @@ pub(crate) enum Script {
     Garbage,
     /// These responses in turn, with this header each, then 200.
     Sequence(&'static [u16], &'static str),
+    /// These responses in turn, each with a header of its own; the last one from then on.
+    Responses(&'static [(u16, &'static str)]),
+    /// 200 with this header, after a time.
+    Slow(Duration, &'static str),
 }
 
 /// A received request.
@@ -51,6 +56,7 @@ struct Log {
 pub(crate) struct Server {
     pub(crate) url: String,
     log: Arc<Mutex<Log>>,
+    script: Arc<Mutex<Script>>,
     task: JoinHandle<()>,
 }
 
@@ -87,26 +93,31 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let log = Arc::new(Mutex::new(Log::default()));
-        let shared = Arc::clone(&log);
+        let (log, script) = (Arc::new(Mutex::new(Log::default())), Arc::new(Mutex::new(script)));
+        let (shared, scripts) = (Arc::clone(&log), Arc::clone(&script));
         let task = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
                 shared.lock().unwrap().connections += 1;
-                let (log, tls) = (Arc::clone(&shared), tls.clone());
+                let (log, script, tls) = (Arc::clone(&shared), Arc::clone(&scripts), tls.clone());
                 tokio::spawn(async move {
                     // A client that goes away is part of some tests.
                     let _ = match tls {
-                        None => serve(socket, script, &log).await,
+                        None => serve(socket, &script, &log).await,
                         Some(tls) => match tls.accept(socket).await {
-                            Ok(socket) => serve(socket, script, &log).await,
+                            Ok(socket) => serve(socket, &script, &log).await,
                             Err(error) => Err(error),
                         },
                     };
                 });
             }
         });
-        Self { url, log, task }
+        Self { url, log, script, task }
+    }
+
+    /// Changes the behavior from the next request on.
+    pub(crate) fn switch(&self, script: Script) {
+        *self.script.lock().unwrap() = script;
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -120,7 +131,7 @@ impl Server {
 
 async fn serve(
     socket: impl AsyncRead + AsyncWrite + Unpin,
-    script: Script,
+    script: &Mutex<Script>,
     log: &Mutex<Log>,
 ) -> std::io::Result<()> {
     let mut socket = BufReader::new(socket);
@@ -130,9 +141,22 @@ async fn serve(
             log.requests.push(request);
             log.requests.len()
         };
+        let script = *script.lock().unwrap();
         match script {
+            Script::Slow(time, header) => {
+                tokio::time::sleep(time).await;
+                let head = format!("HTTP/1.1 200 x\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+                socket.write_all(head.as_bytes()).await?;
+                socket.flush().await?;
+            }
             Script::Sequence(statuses, header) => {
                 let status = statuses.get(number - 1).copied().unwrap_or(200);
+                let head = format!("HTTP/1.1 {status} x\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+                socket.write_all(head.as_bytes()).await?;
+                socket.flush().await?;
+            }
+            Script::Responses(responses) => {
+                let (status, header) = responses[(number - 1).min(responses.len() - 1)];
                 let head = format!("HTTP/1.1 {status} x\r\n{header}\r\ncontent-length: 0\r\n\r\n");
                 socket.write_all(head.as_bytes()).await?;
                 socket.flush().await?;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use insights_batch::columns::NO_PARENT;
 use insights_batch::{Builder, Columns};
 
-use super::{MAX_ENTITIES, slices};
+use super::{MAX_ENTITIES, MAX_VALUES, slices};
 
 /// Builds a node with `count` pods, each with a gauge of its number, and one descriptor in the middle.
 fn batch(count: u32) -> Columns {
@@ -31,6 +31,29 @@ fn what_fits_is_not_copied() {
     let parts: Vec<_> = slices(&columns).collect();
     assert_eq!(parts.len(), 1);
     assert!(matches!(parts[0], Cow::Borrowed(_)));
+}
+
+/// Builds pods with that many gauges each.
+fn wide(pods: &[usize]) -> Columns {
+    let mut builder = Builder::new("node", "n1", 1_000, 60_000);
+    for (number, gauges) in pods.iter().enumerate() {
+        let pod = builder.entity("pod", &format!("uid-{number}"), None);
+        for gauge in 0..*gauges {
+            builder.gauge(pod, &format!("gauge_{gauge}"), 1.0);
+        }
+    }
+    builder.finish()
+}
+
+#[test]
+fn slices_have_a_bounded_number_of_values() {
+    let half = MAX_VALUES / 2;
+    let values = |pods: &[usize]| slices(&wide(pods)).map(|part| part.gauges.value.len()).collect::<Vec<_>>();
+    assert_eq!(values(&[half, half]), [2 * half]);
+    assert_eq!(values(&[half, half, 1]), [2 * half, 1]);
+    assert_eq!(values(&[half, half + 1]), [half, half + 1]);
+    // An entity is never cut.
+    assert_eq!(values(&[1, MAX_VALUES + 1, 1]), [1, MAX_VALUES + 1, 1]);
 }
 
 #[test]

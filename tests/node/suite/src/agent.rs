@@ -135,7 +135,12 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
         text += &format!(
             "  - {{name: {map}, namespace: {NAMESPACE}, behavior: merge, files: [insightd.yaml=config-{index}.yaml]}}\n"
         );
-        for (name, file) in [("figures", &settings.figures), ("hostile", &settings.hostile)] {
+        let components = [
+            ("figures", &settings.figures),
+            ("hostile", &settings.hostile),
+            ("prometheus", &settings.prometheus),
+        ];
+        for (name, file) in components {
             if config.contains(&format!("file:{name}")) {
                 let file = overlay
                     .components
@@ -297,7 +302,12 @@ fn read_log(text: &str, since_ms: u64, output: &mut Output) {
         }
         // An event is written after the time of its tick, so that a row from before `since_ms` holds none that is wanted.
         let is_recent = unix_ms(time).is_none_or(|written| written >= since_ms);
-        if stream == "stdout" {
+        if stream == "stdout" && line.starts_with("# HELP ") {
+            // The family is one line, whose line ends are escaped.
+            let samples = cadvisor::parse(&line.replace("\\n", "\n"));
+            let is_wanted = |sample: &Sample| is_recent && sample.time_unix_ms >= Some(since_ms);
+            output.samples.extend(samples.into_iter().filter(is_wanted));
+        } else if stream == "stdout" {
             let event = is_recent.then(|| Event::parse(&line)).flatten();
             output.events.extend(event.filter(|event| event.time_ms >= since_ms));
         } else if is_recent {

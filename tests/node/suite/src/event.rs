@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use insightd_tests::cadvisor::Sample;
 use serde_json::Value;
 
 /// An event.
@@ -88,6 +89,8 @@ impl Event {
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     pub(crate) events: Vec<Event>,
+    /// Samples of the formatter `prometheus`, with the times of their ticks.
+    pub(crate) samples: Vec<Sample>,
     /// Lines of its own log.
     pub(crate) log: Vec<String>,
 }

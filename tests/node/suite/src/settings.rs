@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) figures: PathBuf,
     /// `SUITE_HOSTILE`: the test component that misbehaves as configured, as wasm.
     pub(crate) hostile: PathBuf,
+    /// `SUITE_PROMETHEUS`: the formatter `prometheus`, as wasm.
+    pub(crate) prometheus: PathBuf,
     /// `SUITE_TOLERANCES`: file of the tolerances for gauges.
     pub(crate) tolerances: PathBuf,
     /// `SUITE_SERVER`: the script that starts and stops servers of the node.
@@ -56,6 +58,7 @@ impl Settings {
             image: var("SUITE_IMAGE")?,
             figures: var("SUITE_FIGURES")?.into(),
             hostile: var("SUITE_HOSTILE")?.into(),
+            prometheus: var("SUITE_PROMETHEUS")?.into(),
             tolerances: var("SUITE_TOLERANCES")?.into(),
             server: var("SUITE_SERVER")?.into(),
             interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),

@@ -112,7 +112,7 @@ mod tests {
             Event::parse(&line).unwrap()
         };
         let log = format!(r#"{{"message":"late","left_out":{left_out}}}"#);
-        Output { events: ticks.iter().map(node).collect(), log: vec![log] }
+        Output { events: ticks.iter().map(node).collect(), log: vec![log], ..Output::default() }
     }
 
     fn is_sound(ticks: &[u64], left_out: u64, to_ms: u64) -> bool {

@@ -49,6 +49,11 @@ pub(crate) const TESTS: &[Test] = &[
     )),
     also_in_guest(test("figures", "counters and gauges match the kubelet's", checks::figures::run)),
     also_in_guest(test("rates", "published rates equal the growth of the counters", checks::rates::run)),
+    also_in_guest(test(
+        "dialect",
+        "the formatter prometheus has the kubelet's names, labels and values",
+        checks::dialect::run,
+    )),
     test("recorded", "replaying a recording gives the events of the agent beside it", checks::recorded::run),
     test(
         "fargate",
@@ -93,6 +98,8 @@ pub(crate) enum Profile {
     Shipped,
     /// `deploy/base` with the shipped components in a ConfigMap, a short interval and lease, enhanced metrics, and a second pipeline that writes raw counters.
     Quick,
+    /// `deploy/base` with a short interval and the formatter `prometheus`, with the time of each tick.
+    Dialect,
     /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,
     /// `deploy/base` with a short interval and the hostile component in its chain, initially well-behaved.
@@ -139,7 +146,7 @@ impl Bench {
     }
 
     /// Prints the last warnings and errors of the agent's pods, which explain most failures.
-    fn print_warnings(&self) {
+    pub(crate) fn print_warnings(&self) {
         for component in [agent::Component::Node, agent::Component::Cluster, agent::Component::Fargate] {
             for pod in agent::pods(component).unwrap_or_default() {
                 let Ok(output) = pod.output(&self.settings, 0) else { continue };
@@ -260,6 +267,20 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             let config = format!("{head}{host}pipelines:\n{}{}{raw}", chain("node"), chain("cluster"));
             Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
         }
+        Profile::Dialect => {
+            let config = format!(
+                "{head}{host}pipelines:
+  - name: dialect
+    transforms:
+      - use: file:decorate
+        config: {{identify_all: true}}
+    outputs:
+      - formatter: {{use: \"file:prometheus\", config: {{timestamps: true}}}}
+        sink: stdout
+"
+            );
+            Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
+        }
         Profile::TwoLeaders => {
             let node = format!("{head}{host}role: node\npipelines:\n{}", chain("node"));
             let cluster = format!(
@@ -355,7 +376,7 @@ mod tests {
         let on = |node| {
             TESTS.iter().filter(move |test| node == "v1" || test.in_guest).map(move |test| (node, test.name))
         };
-        let rows = rows.filter(|(node, _)| !matches!(*node, "helm" | "receivers"));
+        let rows = rows.filter(|(node, _)| !matches!(*node, "helm" | "receivers" | "browser"));
         assert_eq!(rows.collect::<BTreeSet<_>>(), on("v1").chain(on("v2")).collect());
     }
 

@@ -210,7 +210,7 @@ pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
         (containers, Only::Containers),
     ] {
         for preset in list {
-            declarations.begin();
+            declarations.begin(false);
             let is_of_cluster = OF_CLUSTER.iter().any(|start| preset.metrics.starts_with(start));
             declarations.only(if is_of_cluster { Only::Cluster } else { only });
             for &set in preset.sets {

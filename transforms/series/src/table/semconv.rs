@@ -1,12 +1,14 @@
 //! Families of OpenTelemetry's semantic conventions: pods and containers.
 
 mod nodes;
+mod workloads;
 
 use super::{NO_LABELS, row};
 use crate::family::{Family, Kind, On, Row, Rows, Source};
 use crate::value::Value::{self, *};
 
 pub(super) use nodes::FAMILIES as OF_NODES;
+pub(super) use workloads::FAMILIES as OF_CLUSTERS;
 
 const POD: &[On] = &[On::Pod];
 const CONTAINER: &[On] = &[On::Container];

@@ -50,6 +50,12 @@ const LIMITS: &[Row] = &[
     row(Gauge("container.limit_memory_bytes", 1.0), BYTE),
 ];
 const PODS: &[(&str, &str)] = &[("resource", "pods"), ("unit", "integer")];
+/// The kubelet reads CPUs and memory for the Node object from the machine as well.
+const CAPACITY: &[Row] = &[
+    row(GaugeIf("node.cpu_count", "node.capacity_pods"), CORE),
+    row(GaugeIf("node.memory_total_bytes", "node.capacity_pods"), BYTE),
+    row(Gauge("node.capacity_pods", 1.0), PODS),
+];
 const ON_NODE: &[(&str, Text)] = &[("node", Text::Node)];
 const REASON: &[(&str, Text)] = &[("reason", Text::Attribute("container.state.reason"))];
 const LAST: &[(&str, Text)] = &[("reason", Text::Attribute("container.last_termination_reason"))];
@@ -213,12 +219,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         "Resource limits of the init container.",
     )
     .with(ON_NODE),
-    gauge(
-        "kube_node_status_capacity",
-        NODE,
-        &[row(Gauge("node.capacity_pods", 1.0), PODS)],
-        "Capacity of the node.",
-    ),
+    gauge("kube_node_status_capacity", NODE, CAPACITY, "Capacity of the node."),
     gauge(
         "kube_node_status_allocatable",
         NODE,

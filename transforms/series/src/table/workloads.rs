@@ -1,11 +1,13 @@
-//! Families of kube-state-metrics: nodes and workloads of a cluster.
+//! Families of kube-state-metrics: nodes, namespaces and workloads of a cluster.
 
 use super::{NO_LABELS, family, row};
 use crate::family::{Family, Kind, On, Row, Rows, Source};
-use crate::value::Value::{self, Gauge, One};
+use crate::value::Value::{self, Gauge, Is, One};
 
 const CLUSTER_NODE: &[On] = &[On::ClusterNode];
 const ONE: &[Row] = &[one(One)];
+/// Pods that exist.
+const REPLICAS: &[Row] = &[one(Gauge("status.replicas", 1.0))];
 
 const fn gauge(
     name: &'static str,
@@ -32,10 +34,25 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         )
     },
     gauge(
+        "kube_namespace_status_phase",
+        &[On::Namespace],
+        &[
+            row(Is("status.phase", "Active"), &[("phase", "Active")]),
+            row(Is("status.phase", "Terminating"), &[("phase", "Terminating")]),
+        ],
+        "Phase of a namespace: 1 for the current one.",
+    ),
+    gauge(
         "kube_deployment_spec_replicas",
         &[On::Deployment],
         &[one(Gauge("replicas.desired", 1.0))],
         "Number of desired pods of a deployment.",
+    ),
+    gauge(
+        "kube_deployment_status_replicas",
+        &[On::Deployment],
+        REPLICAS,
+        "Number of replicas of a deployment.",
     ),
     gauge(
         "kube_deployment_status_replicas_ready",
@@ -92,6 +109,12 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         "Number of desired pods of a stateful set.",
     ),
     gauge(
+        "kube_statefulset_status_replicas",
+        &[On::StatefulSet],
+        REPLICAS,
+        "Number of replicas of a stateful set.",
+    ),
+    gauge(
         "kube_statefulset_status_replicas_ready",
         &[On::StatefulSet],
         &[one(Gauge("replicas.ready", 1.0))],
@@ -108,6 +131,12 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         &[On::ReplicaSet],
         &[one(Gauge("replicas.desired", 1.0))],
         "Number of desired pods of a replica set without owner.",
+    ),
+    gauge(
+        "kube_replicaset_status_replicas",
+        &[On::ReplicaSet],
+        REPLICAS,
+        "Number of replicas of a replica set without owner.",
     ),
     gauge(
         "kube_replicaset_status_ready_replicas",

@@ -7,8 +7,9 @@ use super::table::{Metric, Table};
 const HEAD: &str = "\
 # Metrics
 
-All metrics that `utilization` publishes, by type of event. This page is generated from `tests/metrics/metrics.json` by
-`BLESS=1 cargo test -p insightd-utilization --test formulas`; the same table gives the expected values of the golden cases.
+All metrics that `utilization` publishes, by type of event, and at the end those of [`signals`](#component-signals). This page is generated from
+`tests/metrics/metrics.json` and `signals.json` by `BLESS=1 cargo test -p insightd-utilization --test formulas`; the same tables give the expected
+values of the golden cases.
 
 Unit: as CloudWatch spells it; – means none (CloudWatch has no unit for thousandths of a core). Kind: a `gauge` is a current value, a `rate`
 needs two readings, a `delta` is the growth between two ticks. v1, v2: cgroup versions on which the kernel provides the value. Names in

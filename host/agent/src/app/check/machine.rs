@@ -16,7 +16,11 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
     check.directory("transforms_dir", config.transforms_dir.as_deref());
     check.writable("state_dir", config.state_dir.as_deref());
     check.file("aws.ca_file", config.aws.ca_file.as_deref());
-    check.file("api.kubeconfig", config.api.kubeconfig.as_deref());
+    if let Some(path) = &config.api.kubeconfig
+        && let Err(error) = insightd_kubernetes::client::check_kubeconfig(path)
+    {
+        check.add("api.kubeconfig", error.to_string());
+    }
     if config.kubelet.enabled != Some(false) && config.kubelet.url.is_some() {
         check.file("kubelet.token_file", Some(&config.kubelet.token_file));
         for (index, file) in config.kubelet.ca_files.iter().enumerate() {
@@ -45,19 +49,19 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
                 check.writable(&format!("{key}.spool.dir"), cloudwatch.spool.dir.as_deref());
                 delivers = true;
             }
-            SinkKind::Otlp(otlp) => {
-                check.writable(&format!("{key}.spool.dir"), otlp.spool.dir.as_deref());
-                check.file(&format!("{key}.tls.ca_file"), otlp.tls.ca_file.as_deref());
-                if let Some(identity) = &otlp.tls.identity {
+            SinkKind::Push(push) => {
+                check.writable(&format!("{key}.spool.dir"), push.spool.dir.as_deref());
+                check.file(&format!("{key}.tls.ca_file"), push.tls.ca_file.as_deref());
+                if let Some(identity) = &push.tls.identity {
                     check.file(&format!("{key}.tls.cert_file"), Some(&identity.cert_file));
                     check.file(&format!("{key}.tls.key_file"), Some(&identity.key_file));
                 }
-                for (name, source) in &otlp.headers {
+                for (name, source) in &push.headers {
                     if let HeaderSource::File { path, .. } = source {
                         check.file(&format!("{key}: header `{name}`"), Some(path));
                     }
                 }
-                delivers |= otlp.sigv4.is_some();
+                delivers |= push.sigv4.is_some();
             }
         }
     }
@@ -127,7 +131,7 @@ mod tests {
         fs::write(&file, "x").unwrap();
         let text = format!(
             "host: {{root: {path}/none}}\ntransforms_dir: {path}/file\nstate_dir: {path}\naws: {{ca_file: {path}/ca}}\n\
-             kubelet: {{url: 'https://a', token_file: {path}/file, ca_files: [{path}]}}\ninstance: {{enabled: false}}\n\
+             api: {{kubeconfig: {path}/file}}\nkubelet: {{url: 'https://a', token_file: {path}/file, ca_files: [{path}]}}\ninstance: {{enabled: false}}\n\
              sinks: {{c: {{type: cloudwatch_logs, spool: {{dir: {path}/spool}}}}, unused: {{type: file, path: /none/a}}, f: {{type: file, path: {path}/x/events}}}}\n\
              pipelines: [{{name: a, outputs: [{{formatter: {{use: 'builtin:emf'}}, sink: c}}, {{formatter: {{use: 'builtin:emf'}}, sink: f}}]}}]\n"
         );
@@ -140,12 +144,14 @@ mod tests {
                 "host.root",
                 "transforms_dir",
                 "aws.ca_file",
+                "api.kubeconfig",
                 "kubelet.ca_files[0]",
                 "sinks.c.spool.dir",
                 "sinks.f.path",
                 "aws"
             ]
         );
+        assert!(found[3].message.contains("file:1:1: expected a kubeconfig"), "{}", found[3].message);
         assert!(found[1].message.ends_with("file is not a directory"), "{}", found[1].message);
     }
 }

@@ -69,7 +69,7 @@ fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     page.counts(
         plain(
             "insightd_delivery_rejected_points",
-            "Data points that the service rejected out of accepted requests",
+            "Data points or samples that the service rejected out of accepted requests",
         ),
         each(|c| c.rejected_points),
     )?;

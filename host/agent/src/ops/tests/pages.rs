@@ -121,6 +121,10 @@ fn everything_is_on_the_page() {
     assert_eq!(of_page("page_bytes"), 19.0, "the lines of the type and of one sample");
     let counts = ["series", "scrapes_total", "duplicates_total"].map(of_page);
     assert_eq!(counts, [1.0, 0.0, 1.0]);
+    let slot = r#"{pipeline="node",slot="output-1",sink="odd \"name\"\\\nof {it}, }"}"#;
+    let estimate = ["series", "daily_events", "daily_bytes", "daily_points"];
+    let estimate = estimate.map(|name| page.value(&format!("insightd_estimate_{name}{slot}")));
+    assert_eq!(estimate, [1234.0, 2880.0, 51_200_000.5, 14_400.0]);
     // The holder's name is truncated before it is escaped.
     let holder = page.samples.keys().find(|key| key.starts_with("insightd_leader_holder_info")).unwrap();
     assert!(holder.len() < 400, "{}", holder.len());

@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::super::server::{endpoint, responder};
-use super::super::{StatusRegistry, serve};
+use super::super::{Servers, StatusRegistry, serve};
 use super::exposition::Exposition;
 use super::{registry, stats};
-use crate::server::{Endpoint, MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
+use crate::server::{Address, Endpoint, Listener, MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
 
 /// Timeout of every read and write: a connection that never ends fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,9 +35,11 @@ impl Server {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 let address = listener.local_addr().unwrap();
                 tell.send(address).unwrap();
-                let endpoint = Endpoint { lifetime, ..endpoint(address) };
+                let listener = Listener::Tcp(listener);
+                let endpoint = Endpoint { lifetime, ..endpoint(Address::Tcp(address), "operations.listen") };
+                let responder = responder(&registry, &Arc::default(), None);
                 tokio::select! {
-                    () = accept(&endpoint, &listener, responder(&registry)) => {}
+                    () = accept(&endpoint, &listener, &responder) => {}
                     _ = stopped => {}
                 }
             });
@@ -175,6 +177,27 @@ fn metrics_come_under_the_type_that_is_asked_for() {
 }
 
 #[test]
+fn the_root_lists_paths_that_respond() {
+    let registry = Arc::new(
+        StatusRegistry::new(Duration::from_secs(60), Duration::ZERO).with_node_name("node\u{1b}[2J"),
+    );
+    let server = Server::start(&registry, LONG);
+    let (status, head, body) = server.get("/");
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/plain; charset=utf-8"), "{head}");
+    let title = format!("insightd {} on node\\u{{1b}}[2J", env!("CARGO_PKG_VERSION"));
+    assert_eq!(body.lines().next(), Some(title.as_str()));
+    let paths: Vec<&str> = body.lines().skip(2).filter_map(|line| line.split(' ').next()).collect();
+    let known = ["/healthz", "/readyz", "/metrics", "/status", "/v1/state", "/v1/history", "/v1/tap"];
+    assert_eq!(paths, known);
+    for path in paths {
+        assert_ne!(server.get(path).0, 404, "{path}");
+    }
+    assert!(body.ends_with("(off here: `operations.tap`)\n"), "{body}");
+    assert_eq!(server.ask("POST", "/", "").0, 405);
+}
+
+#[test]
 fn only_get_and_head_of_what_is_there() {
     let server = Server::start(&registry(), LONG);
     let (status, head, body) = server.ask("HEAD", "/healthz", "");
@@ -187,9 +210,15 @@ fn only_get_and_head_of_what_is_there() {
     }
     // A body is announced but never read.
     assert_eq!(server.ask("POST", "/metrics", "Content-Length: 999999999999\r\n").0, 405);
-    for path in
-        ["/", "/metrics/", "/healthz/../metrics", "//metrics", "/%6detrics", "*", "http://localhost/other"]
-    {
+    for path in [
+        "/index.html",
+        "/metrics/",
+        "/healthz/../metrics",
+        "//metrics",
+        "/%6detrics",
+        "*",
+        "http://localhost/other",
+    ] {
         assert_eq!(server.get(path).0, 404, "{path}");
     }
     assert_eq!(server.get("http://localhost/healthz").0, 200);
@@ -286,7 +315,11 @@ fn an_address_that_is_taken_is_waited_for() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let server = tokio::spawn(serve(registry(), address));
+        let server = tokio::spawn(serve(
+            registry(),
+            Arc::default(),
+            Servers { listen: Some(address), ..Servers::default() },
+        ));
         // The clock is paused: hours of retries pass at once.
         tokio::time::sleep(LONG).await;
         assert!(!server.is_finished());

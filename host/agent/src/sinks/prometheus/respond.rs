@@ -1,12 +1,9 @@
 //! Responds to scrapes.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -14,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::ToServe;
 use super::page::{Format, Page};
 use super::served::ServedPage;
-use crate::server::{self, Endpoint, OPEN_METRICS, PROMETHEUS};
+use crate::server::{self, Address, Body, Endpoint, OPEN_METRICS, PROMETHEUS, Respond, Responding};
 
 /// Path of the page. `/metrics` is that of the agent's own metrics, which have a server of their own.
 const PATH: &str = "/metrics/workloads";
@@ -30,13 +27,8 @@ pub(crate) async fn serve(to_serve: ToServe, interval: Duration, node_name: &str
     let ToServe { name, settings, page } = to_serve;
     let stale_after = settings.stale_after.unwrap_or(STALE_AFTER.max(3 * interval));
     let responder = Arc::new(Responder::new(page, stale_after, node_name));
-    let endpoint =
-        Endpoint { key: format!("sinks.{name}.listen"), name, listen: settings.listen, lifetime: LIFETIME };
-    server::serve(endpoint, move |request| {
-        let responder = Arc::clone(&responder);
-        async move { responder.respond(&request).await }
-    })
-    .await;
+    let (key, listen) = (format!("sinks.{name}.listen"), Address::Tcp(settings.listen));
+    server::serve(Endpoint { name, key, listen, lifetime: LIFETIME }, responder).await;
 }
 
 /// Responds to requests for one page.
@@ -56,7 +48,7 @@ impl Responder {
     }
 
     /// Returns the response to a request.
-    pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<PageBody> {
+    async fn page(&self, request: &Request<Incoming>) -> Response<Body> {
         if !server::is_ours(request, &self.node_name) {
             return server::unknown_host();
         }
@@ -86,7 +78,7 @@ impl Responder {
         let wants_gzip = server::accepts(headers, ACCEPT_ENCODING, "gzip");
         let compressed = if wants_gzip { self.compressed(&page, format).await } else { None };
         let is_compressed = compressed.is_some();
-        let body = compressed.map_or_else(|| PageBody::of(page, format), PageBody::whole);
+        let body = compressed.map_or_else(|| page_body(page, format), Body::whole);
         let mut response = server::response(StatusCode::OK, content_type, body);
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -112,68 +104,14 @@ impl Responder {
     }
 }
 
-/// The body of a response: a text, or the chunks of a page without a copy of them.
-#[derive(Debug)]
-pub(super) struct PageBody {
-    chunks: Chunks,
-    /// Bytes that are left.
-    left: u64,
-}
-
-#[derive(Debug)]
-enum Chunks {
-    Whole(Bytes),
-    Page { page: Arc<Page>, format: Format, next: usize },
-}
-
-impl PageBody {
-    fn whole(bytes: Bytes) -> Self {
-        Self { left: bytes.len() as u64, chunks: Chunks::Whole(bytes) }
-    }
-
-    fn of(page: Arc<Page>, format: Format) -> Self {
-        Self { left: page.length(format), chunks: Chunks::Page { page, format, next: 0 } }
+impl Respond for Responder {
+    fn respond(&self, request: Request<Incoming>) -> Responding<'_> {
+        Box::pin(async move { self.page(&request).await })
     }
 }
 
-impl From<String> for PageBody {
-    fn from(text: String) -> Self {
-        Self::whole(Bytes::from(text))
-    }
-}
-
-impl Body for PageBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let chunk = loop {
-            let chunk = match &mut self.chunks {
-                Chunks::Whole(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
-                Chunks::Page { page, format, next } => {
-                    *next += 1;
-                    page.chunk(*format, *next - 1)
-                }
-            };
-            // A family without help and type, or without samples.
-            if chunk.as_ref().is_none_or(|chunk| !chunk.is_empty()) {
-                break chunk;
-            }
-        };
-        self.left = self.left.saturating_sub(chunk.as_ref().map_or(0, |chunk| chunk.len() as u64));
-        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
+fn page_body(page: Arc<Page>, format: Format) -> Body {
+    Body::chunks(page.length(format), (0..).map_while(move |index| page.chunk(format, index)))
 }
 
 #[cfg(test)]

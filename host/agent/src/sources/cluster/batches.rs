@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use insightd_collect::OptionalFacts;
 use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::leader::Leadership;
 use insightd_pipeline::Scope;
@@ -94,6 +95,10 @@ impl ClusterSource {
 impl Source for ClusterSource {
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn want(&mut self, facts: OptionalFacts) {
+        self.watched.want(facts);
     }
 
     fn sample(&mut self, time_unix_ms: u64, take: &mut dyn FnMut(Sample)) {

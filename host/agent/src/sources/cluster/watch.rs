@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use insightd_collect::OptionalFacts;
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
 use insightd_kubernetes::leader::Leadership;
@@ -20,15 +21,22 @@ const JITTER: Duration = Duration::from_secs(1);
 /// A shared slot for the cluster watch. The tasks and the memory of the watch are freed when the leadership is lost.
 #[derive(Clone, Default)]
 pub struct SharedWatch {
-    watch: Arc<Mutex<Option<ClusterWatch>>>,
+    slot: Arc<Mutex<Slot>>,
     registry: Arc<OnceLock<Arc<StatusRegistry>>>,
     pending_left_out: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    watch: Option<ClusterWatch>,
+    /// Groups of facts that the pipelines need, for this watch and those to come.
+    wanted: OptionalFacts,
 }
 
 impl SharedWatch {
     /// Calls `look` with the watch and returns its result, or `None` if there is no watch. The lock is held during the call.
     pub fn with<T>(&self, look: impl FnOnce(&ClusterWatch) -> T) -> Option<T> {
-        self.lock().as_ref().map(look)
+        self.lock().watch.as_ref().map(look)
     }
 
     /// Returns the connection status of each watched kind; empty while another agent leads.
@@ -52,18 +60,33 @@ impl SharedWatch {
         let _ = self.registry.set(registry.clone());
     }
 
+    /// Watches, now and after each change of leaders, what `facts` needs in addition to the kinds that are always watched.
+    pub(in crate::sources) fn want(&self, facts: OptionalFacts) {
+        let mut slot = self.lock();
+        slot.wanted = facts;
+        let started = slot.watch.as_mut().map(|watch| watch.want(facts)).unwrap_or_default();
+        self.register(&started);
+    }
+
     fn replace(&self, watch: Option<ClusterWatch>) {
-        if let (Some(watch), Some(registry)) = (&watch, self.registry.get()) {
-            for status in &watch.statuses() {
-                registry.watch("cluster", status);
-            }
+        let mut slot = self.lock();
+        let wanted = slot.wanted;
+        slot.watch = watch;
+        if let Some(watch) = &mut slot.watch {
+            watch.want(wanted);
+            self.register(&watch.statuses());
         }
-        *self.lock() = watch;
+    }
+
+    fn register(&self, statuses: &[Arc<UpstreamStatus>]) {
+        if let Some(registry) = self.registry.get() {
+            statuses.iter().for_each(|status| registry.watch("cluster", status));
+        }
     }
 
     /// Locks the slot. Poisoning is ignored: the watch stays valid if another thread panics.
-    fn lock(&self) -> MutexGuard<'_, Option<ClusterWatch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +130,6 @@ pub(in crate::sources) async fn follow_leadership(
 
 impl std::fmt::Debug for SharedWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedWatch").field("watch", &self.watch).finish_non_exhaustive()
+        f.debug_struct("SharedWatch").field("slot", &self.slot).finish_non_exhaustive()
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn percent(percent: f64) -> String {
 }
 
 /// Formats milliseconds since the Unix epoch as date and time, UTC.
-pub(super) fn utc(unix_ms: u64) -> String {
+pub(crate) fn utc(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;
     // Days since 1 March of the year 0, in eras of 400 years: a year that begins in March ends with its leap day.
     let days = seconds / 86_400 + 719_468;

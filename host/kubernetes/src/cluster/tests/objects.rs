@@ -325,3 +325,53 @@ fn objects_without_a_name_are_ignored() {
     unnamed.iter().for_each(|object| deleted(&mut it.others, object));
     assert_eq!(it.batch().entities().len(), 1);
 }
+
+#[test]
+fn claims_have_their_phase() {
+    let mut it = Cluster::new(10);
+    let mut claims = it.feed_of(ObjectKind::Claim);
+    let claim = |name: &str, phase: Value| json!({"metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}});
+    assert!(it.batch().of_kind("claim").is_empty(), "not listed yet");
+    list(
+        &mut claims,
+        &[
+            claim("new", json!("Pending")),
+            claim("data", json!("Bound")),
+            claim("odd", json!("Unheard")),
+            claim("none", Value::Null),
+        ],
+    );
+    let batch = it.batch();
+    assert_eq!(ids(&batch, "claim"), ["shop/data", "shop/new", "shop/none", "shop/odd"]);
+    let of = |id| attributes(batch.find("claim", id).unwrap());
+    let names = |name| [("claim.name", name), ("claim.namespace", "shop")];
+    assert_eq!(of("shop/data"), [&names("data")[..], &[("claim.phase", "Bound")]].concat());
+    assert_eq!(of("shop/odd"), names("odd"), "a phase that the API does not define is unknown");
+    assert_eq!(of("shop/none"), names("none"));
+    applied(&mut claims, &claim("new", json!("Lost")));
+    deleted(&mut claims, &claim("data", json!("Bound")));
+    let batch = it.batch();
+    assert_eq!(ids(&batch, "claim"), ["shop/new", "shop/none", "shop/odd"]);
+    assert_eq!(batch.find("claim", "shop/new").unwrap().attribute("claim.phase"), Some("Lost"));
+}
+
+#[test]
+fn volumes_and_ingresses_are_counted() {
+    let mut it = Cluster::new(10);
+    let (mut volumes, mut ingresses) =
+        (it.feed_of(ObjectKind::PersistentVolume), it.feed_of(ObjectKind::Ingress));
+    list(&mut it.namespaces, &[named("shop"), named("ci")]);
+    let count =
+        |batch: &Batch, namespace: &str| gauge(batch.find("namespace", namespace).unwrap(), "ingress.count");
+    let batch = it.batch();
+    assert_eq!(gauge(cluster(&batch), "persistentvolume.count"), None, "not listed yet");
+    assert_eq!(count(&batch, "shop"), None);
+    list(&mut volumes, &[named("pv-1"), named("pv-2"), named("pv-3")]);
+    let ingress = |name: &str| json!({"metadata": {"name": name, "namespace": "shop"}});
+    list(&mut ingresses, &[ingress("front"), ingress("admin")]);
+    applied(&mut ingresses, &ingress("front"));
+    deleted(&mut volumes, &named("pv-2"));
+    let batch = it.batch();
+    assert_eq!(gauge(cluster(&batch), "persistentvolume.count"), Some(2.0));
+    assert_eq!((count(&batch, "shop"), count(&batch, "ci")), (Some(2.0), Some(0.0)), "none is a value");
+}

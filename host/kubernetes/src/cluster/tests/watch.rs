@@ -1,5 +1,6 @@
 //! Tests of all watches together, against a simulated API server.
 
+use insightd_collect::{Group, OptionalFacts};
 use serde_json::json;
 
 use super::*;
@@ -83,6 +84,92 @@ async fn every_kind_is_listed_and_watched_as_documented() {
     for (kind, count) in [("node", 1), ("namespace", 2), ("workload", 4)] {
         assert_eq!(batch.of_kind(kind).len(), count, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn objects_on_request_are_watched_as_long_as_they_are_wanted() {
+    let server = Server::start(|_, request| one_of_each(request)).await;
+    let mut watch = ClusterWatch::start(server.client(), settings());
+    until(|| watch.is_complete()).await;
+    let others = OptionalFacts::default().with(Group::CpuTime);
+    assert!(watch.want(others).is_empty(), "facts of nodes");
+    let lists = |name: &str| {
+        let requests = server.requests();
+        let of = requests
+            .into_iter()
+            .filter(|request| request.path.contains(name) && !request.path.contains("watch="));
+        of.map(|request| {
+            (request.path.clone(), request.header("accept").unwrap().contains("PartialObjectMetadataList"))
+        })
+        .collect::<Vec<_>>()
+    };
+    let sources = |statuses: Vec<Arc<insightd_upstream::UpstreamStatus>>| {
+        statuses.iter().map(|status| status.source().to_owned()).collect::<Vec<_>>()
+    };
+    let claims = OptionalFacts::default().with(Group::Claims);
+    assert_eq!(sources(watch.want(claims)), ["persistentvolumeclaims"]);
+    assert!(watch.want(claims).is_empty(), "it runs already");
+    until(|| watch.is_complete()).await;
+    assert_eq!(ids(&batch(&watch), "claim"), ["shop/one"]);
+    let rest = OptionalFacts::default().with(Group::PersistentVolumes).with(Group::Ingresses);
+    // On another thread, as the worker calls it.
+    let started = std::thread::scope(|scope| scope.spawn(|| watch.want(rest)).join().unwrap());
+    assert_eq!(sources(started), ["persistentvolumes", "ingresses"]);
+    until(|| watch.is_complete()).await;
+    assert_eq!(watch.statuses().len(), KINDS + 2);
+    let batch = batch(&watch);
+    assert!(batch.of_kind("claim").is_empty(), "no longer wanted");
+    assert_eq!(batch.of_kind("cluster")[0].gauge("persistentvolume.count"), Some(1.0));
+    assert_eq!(batch.find("namespace", "shop").unwrap().gauge("ingress.count"), Some(1.0));
+    assert_eq!(
+        lists("persistent"),
+        [
+            ("/api/v1/persistentvolumeclaims?resourceVersion=0".to_owned(), false),
+            ("/api/v1/persistentvolumes?resourceVersion=0".to_owned(), true),
+        ]
+    );
+    assert_eq!(
+        lists("ingresses"),
+        [("/apis/networking.k8s.io/v1/ingresses?resourceVersion=0".to_owned(), true)]
+    );
+}
+
+#[tokio::test]
+async fn jobs_are_watched_as_long_as_they_are_wanted() {
+    let server = Server::start(|_, request| {
+        if request.path.starts_with("/apis/batch/v1/cronjobs") {
+            let refused = json!({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403});
+            return Response::status(403).send(refused.to_string());
+        }
+        one_of_each(request)
+    })
+    .await;
+    let mut watch = ClusterWatch::start(server.client(), settings());
+    until(|| watch.is_complete()).await;
+    assert!(!server.requests().iter().any(|request| request.path.contains("/batch/")), "nobody asks");
+    let facts = OptionalFacts::default().with(Group::Jobs).with(Group::CronJobs).with(Group::Status);
+    let started = watch.want(facts);
+    assert_eq!(started.iter().map(|status| status.source()).collect::<Vec<_>>(), ["jobs", "cronjobs"]);
+    until(|| watch.is_complete()).await;
+    let lists = server.requests().into_iter().filter(|request| request.path.contains("/batch/"));
+    let whole = lists.filter(|request| {
+        request.path == "/apis/batch/v1/jobs?resourceVersion=0"
+            && !request.header("accept").unwrap().contains("PartialObjectMetadataList")
+    });
+    assert_eq!(whole.count(), 1);
+    let error = error_of(&watch, "cronjobs").unwrap();
+    assert!(error.contains("list") && error.contains("cronjobs.batch") && error.contains("403"), "{error}");
+    assert_eq!(error_of(&watch, "jobs"), None);
+    let with = batch(&watch);
+    assert_eq!(with.find("workload", "Job/shop/one").unwrap().gauge("job.active"), Some(0.0));
+    assert_eq!(with.find("namespace", "shop").unwrap().attribute("status.phase"), None);
+    assert_eq!(with.find("namespace", "one").unwrap().attribute("status.phase"), Some("Active"));
+    assert_eq!(with.of_kind("workload").len(), 5, "others are unaffected");
+    assert!(watch.want(OptionalFacts::default()).is_empty());
+    assert_eq!(watch.statuses().len(), KINDS);
+    let without = batch(&watch);
+    assert!(without.find("workload", "Job/shop/one").is_none(), "no longer wanted");
+    assert_eq!(without.find("namespace", "one").unwrap().attribute("status.phase"), None);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::differences;
 use crate::cluster;
 use crate::event::Event;
 use crate::suite::{Bench, Profile, Verdict};
@@ -27,18 +28,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         }
         let Some((_, events)) = output.ticks().pop_last() else { return Ok(Err("no tick".to_owned())) };
         let ours = published(&events);
-        let differences: Vec<String> = before
-            .keys()
-            .chain(ours.keys())
-            .filter(|key| before.get(*key) != ours.get(*key))
-            .map(|key| format!("{key}: API server {:?}, ours {:?}", before.get(key), ours.get(key)))
-            .collect();
-        Ok(if differences.is_empty() { Ok(before.len()) } else { Err(differences.join("; ")) })
+        let differences = differences(&before, &ours);
+        Ok(if differences.is_empty() { Ok(before.len()) } else { Err(differences) })
     })?;
     if compared < 30 {
         bail!("only {compared} metrics were compared");
     }
-    println!("  {compared} metrics of the cluster are equal");
+    let facts = super::jobs::compare(&pod, &settings)?;
+    println!("  {compared} metrics of the cluster and {facts} facts on request are equal");
     Ok(Verdict::Passed)
 }
 

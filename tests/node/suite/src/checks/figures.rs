@@ -38,12 +38,12 @@ struct Theirs {
 
 /// Counts per metric, by [`Found`].
 #[derive(Default)]
-struct Table(BTreeMap<String, [usize; 5]>);
+pub(crate) struct Table(pub(crate) BTreeMap<String, [usize; 5]>);
 
 /// Results of a comparison, the columns of the table: equal, between two values (or within the tolerance), no bound on one
 /// side, outside, absent in the agent's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(crate) enum Found {
     Equal = 0,
     Between = 1,
     OneSided = 2,
@@ -103,7 +103,7 @@ fn series<'a>(events: impl Iterator<Item = &'a Event>) -> Series<'a> {
 }
 
 /// Returns the maximum distance of a reading from its timestamp, and from the time of the agent's tick.
-fn slack_ms(settings: &Settings) -> u64 {
+pub(crate) fn slack_ms(settings: &Settings) -> u64 {
     match settings.node {
         NodeKind::V1 => 300,
         NodeKind::V2 => 3000,
@@ -132,8 +132,9 @@ fn compare_counters(
             let kind = theirs.subject.split(' ').next().unwrap_or("");
             let Some(events) = ours.get(&theirs.subject) else { continue };
             let value = theirs.value * counter.scale;
-            let (found, why) =
-                place(events, counter.ours, value, theirs.stamp_ms.unwrap_or(0), slack_ms(settings));
+            let readings =
+                events.iter().filter_map(|event| Some((event.time_ms, event.figure(counter.ours)?)));
+            let (found, why) = place(readings, value, theirs.stamp_ms.unwrap_or(0), slack_ms(settings));
             table.count(&format!("{kind} {}", counter.ours), found);
             if matches!(found, Found::Outside) {
                 wrong.push(format!("{} of {}: {why}", counter.ours, theirs.subject));
@@ -173,8 +174,12 @@ fn sum_devices<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Theirs> {
 }
 
 /// Compares a counter of the kubelet with the agent's values before and after it.
-fn place(events: &[&Event], name: &str, theirs: f64, stamp_ms: u64, slack_ms: u64) -> (Found, String) {
-    let readings = events.iter().filter_map(|event| Some((event.time_ms, event.figure(name)?)));
+pub(crate) fn place(
+    readings: impl DoubleEndedIterator<Item = (u64, f64)> + Clone,
+    theirs: f64,
+    stamp_ms: u64,
+    slack_ms: u64,
+) -> (Found, String) {
     let before = readings.clone().rfind(|(time, _)| time + slack_ms <= stamp_ms);
     let after = readings.clone().find(|(time, _)| *time >= stamp_ms + slack_ms);
     if readings.clone().next().is_none() {
@@ -215,30 +220,31 @@ fn compare_gauges(
             };
             let values: Vec<f64> =
                 events.iter().filter(around).filter_map(|event| event.figure(&row.ours)).collect();
-            let (least, greatest) = values.iter().fold((f64::MAX, f64::MIN), |(least, greatest), value| {
-                (least.min(*value), greatest.max(*value))
-            });
-            let slack = row.slack(theirs.value);
-            let found = if values.is_empty() {
-                // Not read around that time; or the kernel has no value, where cAdvisor reports 0.
-                Found::Absent
-            } else if least == theirs.value && greatest == theirs.value {
-                Found::Equal
-            } else if theirs.value + slack >= least && theirs.value - slack <= greatest {
-                Found::Between
-            } else {
-                Found::Outside
-            };
+            let (found, why) = near(&values, theirs.value, row.slack(theirs.value));
             table.count(&format!("{} {}", row.kind, row.ours), found);
             if matches!(found, Found::Outside) {
-                wrong.push(format!(
-                    "{} of {}: the agent reports {least} to {greatest}, the kubelet {}",
-                    row.ours, theirs.subject, theirs.value
-                ));
+                wrong.push(format!("{} of {}: {why}", row.ours, theirs.subject));
             }
         }
     }
     Ok(wrong)
+}
+
+/// Compares a gauge of the kubelet with the agent's values around its time. Without any, it was not read around that time, or
+/// the kernel has no value, where cAdvisor reports 0.
+pub(crate) fn near(values: &[f64], theirs: f64, slack: f64) -> (Found, String) {
+    let (least, greatest) = values
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(least, greatest), value| (least.min(*value), greatest.max(*value)));
+    if values.is_empty() {
+        (Found::Absent, String::new())
+    } else if least == theirs && greatest == theirs {
+        (Found::Equal, String::new())
+    } else if theirs + slack >= least && theirs - slack <= greatest {
+        (Found::Between, String::new())
+    } else {
+        (Found::Outside, format!("the agent reports {least} to {greatest}, the kubelet {theirs}"))
+    }
 }
 
 /// Returns the kubelet's values for one row of the tolerance table.
@@ -289,11 +295,11 @@ fn container_id(namespace: &str, pod: &str, container: &str) -> Option<String> {
 }
 
 impl Table {
-    fn count(&mut self, metric: &str, found: Found) {
+    pub(crate) fn count(&mut self, metric: &str, found: Found) {
         self.0.entry(metric.to_owned()).or_default()[found as usize] += 1;
     }
 
-    fn print(&self) {
+    pub(crate) fn print(&self) {
         println!(
             "  {:44} {:>7} {:>8} {:>9} {:>8} {:>7}",
             "metric", "equal", "between", "one side", "outside", "absent"

@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 use insightd_tests::cadvisor::{self, Sample};
 use serde_json::Value;
 
+use super::batch::Recorded;
+use super::daemon::{LEAD, TICKS as TICKS_OF_DAEMON};
 use super::{TICKS, record};
 use crate::agent::AgentPod;
 use crate::cluster;
@@ -17,13 +19,23 @@ use crate::counters::COUNTERS;
 /// Time between two requests for the kubelet's text; cAdvisor renews the values of a cgroup every 10 s or less often.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_secs(2);
 
-/// Records beside the running agent, and reads the kubelet's text before, meanwhile and afterwards.
-pub(super) fn record_beside(pod: &AgentPod, node: &str) -> Result<(Vec<Value>, Published)> {
+/// What was read of the node at the same time.
+pub(super) struct Recordings {
+    /// Batches of `role: fargate`.
+    pub(super) ours: Vec<Recorded>,
+    /// Batches of the DaemonSet, which begin earlier and end later.
+    pub(super) of_daemon: Vec<Recorded>,
+    pub(super) published: Published,
+}
+
+/// Records beside the running agents, and reads the kubelet's text before, meanwhile and afterwards.
+pub(super) fn record_beside(pod: &AgentPod, daemon: &AgentPod, node: &str) -> Result<Recordings> {
     let path = format!("/api/v1/nodes/{node}/proxy/metrics/cadvisor");
     let mut published = Published::default();
     published.add(&cluster::kubectl(&["get", "--raw", &path])?);
     let is_over = AtomicBool::new(false);
-    let (recorded, texts) = thread::scope(|scope| {
+    let (ours, of_daemon, texts) = thread::scope(|scope| {
+        let of_daemon = scope.spawn(|| record(&daemon.name, TICKS_OF_DAEMON));
         let reader = scope.spawn(|| {
             let mut texts = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
@@ -32,16 +44,17 @@ pub(super) fn record_beside(pod: &AgentPod, node: &str) -> Result<(Vec<Value>, P
             }
             anyhow::Ok(texts)
         });
-        let recorded = record(&pod.name, TICKS);
+        thread::sleep(LEAD);
+        let ours = record(&pod.name, TICKS);
         is_over.store(true, Ordering::Relaxed);
-        (recorded, reader.join())
+        (ours, of_daemon.join(), reader.join())
     });
-    let Ok(texts) = texts else { bail!("the thread that reads the kubelet's metrics panicked") };
+    let (Ok(of_daemon), Ok(texts)) = (of_daemon, texts) else { bail!("a thread that reads panicked") };
     for text in texts? {
         published.add(&text);
     }
     published.add(&cluster::kubectl(&["get", "--raw", &path])?);
-    Ok((recorded?, published))
+    Ok(Recordings { ours: ours?, of_daemon: of_daemon?, published })
 }
 
 /// A cgroup or an interface, and the raw name of one of its values.
@@ -93,6 +106,24 @@ impl Published {
     pub(super) fn times_of(&self, key: &Key, value: f64) -> Vec<u64> {
         let values = self.0.get(key).into_iter().flatten();
         values.filter(|(_, published)| **published == value).map(|(read_at, _)| *read_at).collect()
+    }
+}
+
+/// Returns a raw name that the test compares.
+pub(super) fn known(name: &str) -> Option<&'static str> {
+    let names = COUNTERS.iter().map(|counter| counter.ours).chain(GAUGES.iter().map(|(_, ours)| *ours));
+    names.into_iter().find(|known| *known == name)
+}
+
+/// Returns the subject of an entity, as in a [`Key`].
+pub(super) fn subject_of(entity: &Value, parent: Option<&Value>) -> Option<String> {
+    let id = entity["id"].as_str().unwrap_or("");
+    match entity["kind"].as_str() {
+        Some("cgroup") => Some(id.to_owned()),
+        Some("interface") => {
+            Some(format!("{} {id}", parent.map_or("", |pod| pod["id"].as_str().unwrap_or(""))))
+        }
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use insightd_fargate::shard::owner;
 
-use super::{INTERVAL_S, deploy};
+use super::{SHORT_INTERVAL_S as INTERVAL_S, apply, wait_for_plan};
 use crate::settings::Settings;
 use crate::sound;
 use crate::wait::now_ms;
@@ -20,11 +20,13 @@ pub(super) fn check(settings: &Settings, node: &str) -> Result<()> {
     let moves = |replicas: &u32| owner(node, *replicas).is_some_and(|ordinal| ordinal > 0);
     let many =
         (2..=MOST_REPLICAS).find(moves).context("every number of replicas leaves the node at the first")?;
-    let pods = deploy(settings, many.into())?;
+    apply(settings, many, INTERVAL_S)?;
+    let pods = wait_for_plan(many)?;
     // The files stay readable after their pods are gone.
     let logs = pods.iter().map(|pod| Ok((&*pod.name, pod.logs(settings)?))).collect::<Result<Vec<_>>>()?;
     thread::sleep(Duration::from_secs(4 * INTERVAL_S));
-    deploy(settings, 1)?;
+    apply(settings, 1, INTERVAL_S)?;
+    wait_for_plan(1)?;
     thread::sleep(Duration::from_secs(4 * INTERVAL_S));
 
     let mut owners: BTreeMap<u64, Vec<&str>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Nodes, their devices, and the workloads of a cluster.
+//! Nodes and their devices.
 
 use super::*;
 
@@ -211,55 +211,4 @@ pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
         "Packets dropped.",
     ),
     counter("system.network.errors", "{error}", &[On::NodeInterface], NETWORK_ERRORS, "Network errors."),
-    up_down(
-        "k8s.deployment.pod.desired",
-        PODS,
-        &[On::Deployment],
-        DESIRED,
-        "Desired pods of the deployment.",
-    ),
-    up_down(
-        "k8s.deployment.pod.available",
-        PODS,
-        &[On::Deployment],
-        POD_AVAILABLE,
-        "Available pods of the deployment.",
-    ),
-    up_down(
-        "k8s.replicaset.pod.desired",
-        PODS,
-        &[On::ReplicaSet],
-        DESIRED,
-        "Desired pods of the replica set.",
-    ),
-    up_down(
-        "k8s.replicaset.pod.available",
-        PODS,
-        &[On::ReplicaSet],
-        POD_AVAILABLE,
-        "Available pods of the replica set.",
-    ),
-    up_down(
-        "k8s.statefulset.pod.desired",
-        PODS,
-        &[On::StatefulSet],
-        DESIRED,
-        "Desired pods of the stateful set.",
-    ),
-    up_down("k8s.statefulset.pod.ready", PODS, &[On::StatefulSet], READY, "Ready pods of the stateful set."),
-    up_down(
-        "k8s.daemonset.node.desired_scheduled",
-        NODES,
-        &[On::DaemonSet],
-        DESIRED,
-        "Nodes that should run the daemon pod.",
-    ),
-    up_down(
-        "k8s.daemonset.node.current_scheduled",
-        NODES,
-        &[On::DaemonSet],
-        &[one(Gauge("replicas.scheduled", 1.0))],
-        "Nodes that run the daemon pod and should.",
-    ),
-    up_down("k8s.daemonset.node.ready", NODES, &[On::DaemonSet], READY, "Nodes whose daemon pod is ready."),
 ];

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::PrometheusSink;
+use crate::server::Listener;
 use crate::sinks::{Prometheus, Sink};
 
 /// Timeout of every read and write: a connection that never ends fails the test instead of hanging it.
@@ -26,20 +27,17 @@ struct Server {
 impl Server {
     fn start(page: &Arc<ServedPage>, stale_after: Duration) -> Self {
         let ((stop, stopped), (tell, told)) = (oneshot::channel(), std::sync::mpsc::channel());
-        let responder = Arc::new(Responder::new(Arc::clone(page), stale_after, "node-1"));
+        let responder: Arc<dyn Respond> = Arc::new(Responder::new(Arc::clone(page), stale_after, "node-1"));
         let thread = std::thread::spawn(move || {
             let runtime = crate::runtime::create().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 let listen = listener.local_addr().unwrap();
                 tell.send(listen).unwrap();
+                let (listener, listen) = (Listener::Tcp(listener), Address::Tcp(listen));
                 let endpoint = Endpoint { name: "p".into(), key: "sinks.p".into(), listen, lifetime: LONG };
-                let respond = move |request| {
-                    let responder = Arc::clone(&responder);
-                    async move { responder.respond(&request).await }
-                };
                 tokio::select! {
-                    () = server::accept(&endpoint, &listener, respond) => {}
+                    () = server::accept(&endpoint, &listener, &responder) => {}
                     _ = stopped => {}
                 }
             });
