@@ -45,8 +45,8 @@ impl Component {
     }
 }
 
-/// Changes of an operator's kustomization to `deploy/`. Namespace, image and cluster name are always set; configurations with
-/// `file:` components get the ConfigMap with the shipped ones.
+/// Changes of an operator's kustomization to `deploy/`. Namespace, image and cluster name are always set, and the DaemonSet's state is in the
+/// node's own directory; configurations with `file:` components get the ConfigMap with the shipped ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
     /// The applied resource: `base`, or a directory of `overlays`.
@@ -57,7 +57,7 @@ pub(crate) struct Overlay {
     pub(crate) components: Vec<(&'static str, PathBuf)>,
     /// Further environment variables of the agent.
     pub(crate) environment: &'static [&'static str],
-    /// Further patches in kustomize syntax.
+    /// Further patches, as items of kustomize's list.
     pub(crate) patches: String,
 }
 
@@ -155,7 +155,14 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
             }
         }
     }
-    text += &overlay.patches;
+    // The machine's /var/lib/insightd may hold the state of another agent, whose last good bundle would run first.
+    text += &format!(
+        "patches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: DaemonSet\n      \
+         metadata: {{name: insightd, namespace: {NAMESPACE}}}\n      spec: {{template: {{spec: {{volumes: \
+         [{{name: spool, hostPath: {{path: {}, type: DirectoryOrCreate}}}}]}}}}}}\n{}",
+        settings.spool().display(),
+        overlay.patches
+    );
     fs::write(directory.join("kustomization.yaml"), text)?;
     Ok(directory)
 }

@@ -84,6 +84,11 @@ impl Settings {
         })
     }
 
+    /// Returns the node's directory that the DaemonSet mounts as `/var/lib/insightd`; it is removed with the node.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.node_run.join("insightd-spool")
+    }
+
     /// Returns the factor by which timeouts are longer than on a machine without emulation.
     pub(crate) fn patience(&self) -> u32 {
         match self.node {

@@ -1,6 +1,5 @@
 //! The tests in the order of execution, and their shared state.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -292,8 +291,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
                 configs: vec![("insightd-config", node), ("insightd-cluster-config", cluster)],
                 // There is only one node.
                 patches:
-                    "patches:\n  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      \
-                          - {op: remove, path: /spec/template/spec/affinity}\n"
+                    "  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      - {op: remove, path: /spec/template/spec/affinity}\n"
                         .to_owned(),
                 ..Overlay::default()
             }
@@ -315,15 +313,8 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             Overlay {
                 resource: "overlays/cloudwatch",
                 configs: vec![("insightd-config", config)],
-                components: Vec::new(),
                 environment: &["AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"],
-                // The test itself removes the content of this directory on the node.
-                patches: format!(
-                    "patches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: DaemonSet\n      \
-                     metadata: {{name: insightd, namespace: {NAMESPACE}}}\n      spec: {{template: {{spec: {{volumes: \
-                     [{{name: spool, hostPath: {{path: {}, type: DirectoryOrCreate}}}}]}}}}}}\n",
-                    spool(settings).display()
-                ),
+                ..Overlay::default()
             }
         }
     }
@@ -339,11 +330,6 @@ pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Over
         settings.interval().as_secs()
     );
     Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
-}
-
-/// Returns the node's directory that is mounted as `/var/lib/insightd`.
-pub(crate) fn spool(settings: &Settings) -> PathBuf {
-    settings.node_run.join("insightd-spool")
 }
 
 /// Deletes the only DaemonSet of the namespace, and with it the agent's pod.

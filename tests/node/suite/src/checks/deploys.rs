@@ -1,4 +1,4 @@
-//! Check of `deploy/base`, unchanged except for the image and the cluster name.
+//! Check of `deploy/base`, unchanged except for the image, the cluster name and the host's directory for the state.
 
 use std::time::Duration;
 

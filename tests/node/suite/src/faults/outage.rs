@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::agent::{self, AgentPod, CLUSTER, NAMESPACE};
 use crate::event::Event;
 use crate::gate::Gate;
-use crate::suite::{Bench, Profile, Verdict, spool};
+use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::{now_ms, until};
 use crate::{cluster, emulator, node, sound};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let before = bench.agent(Profile::Quick)?;
     let process = *node::processes(&before.container_id)?.first().context("the agent has no process")?;
     let gate = Gate::new(process, target)?;
-    let directory = spool(&bench.settings);
+    let directory = bench.settings.spool();
     let _ = fs::remove_dir_all(&directory);
     let result = lose_nothing(bench, &gate, target);
     bench.forget();
