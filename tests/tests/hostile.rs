@@ -20,13 +20,13 @@ fn resident_kib(agent: &Child) -> u64 {
 
 /// Runs the agent with the hostile component between `decorate` and `utilization`; returns its log and its resident memory
 /// in KiB.
-fn run(habit: &str) -> (Vec<Value>, u64) {
+fn run(habit: &str, limits: &str) -> (Vec<Value>, u64) {
     let directory = tempfile::tempdir().expect("a directory");
     fs::copy(guests().join("guest_stage.wasm"), directory.path().join("hostile.wasm"))
         .expect("can be copied");
     let config = directory.path().join("insightd.yaml");
     let text = format!(
-        "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {{cpu_time: 100ms}}\npipelines:\n- name: node\n  \
+        "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {limits}\npipelines:\n- name: node\n  \
          transforms: [{{use: builtin:decorate}}, {{use: file:hostile, config: {{habit: {habit:?}}}, on_failure: \
          skip}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
         directory.path(),
@@ -61,7 +61,9 @@ fn run(habit: &str) -> (Vec<Value>, u64) {
 }
 
 fn unharmed(habit: &str, fails: bool) {
-    let (log, resident) = run(habit);
+    // On a slow machine, the flood of lines alone can take more than the default CPU time.
+    let limits = if fails { "{cpu_time: 100ms}" } else { "{cpu_time: 60s, wall_time: 10m}" };
+    let (log, resident) = run(habit, limits);
     let stopped = log.last().expect("the agent says that it stops");
     println!(
         "{habit}: resident {resident} KiB, longest tick {} us, lateness {} ms, left out {}, failures {}",
