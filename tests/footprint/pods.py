@@ -14,7 +14,9 @@ import signal
 import ssl
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from receiver import Receiver
 
 CLONE_NEWNET = 0x40000000
 ROOT = "/sys/fs/cgroup"
@@ -243,9 +245,7 @@ def main():
     pods = [pod_object(pod, node.started) for pod in range(count)]
     pod_list = json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods}).encode()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Receiver):
         def do_GET(self):
             path = self.path.split("?")[0].rstrip("/")
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -256,19 +256,6 @@ def main():
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-
-        def do_POST(self):
-            # A receiver of OTLP that accepts everything: an empty ExportMetricsServiceResponse.
-            left = int(self.headers.get("Content-Length", "0"))
-            while left > 0:
-                left -= len(self.rfile.read(min(left, 65536)))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
