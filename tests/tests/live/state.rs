@@ -13,8 +13,9 @@ const TICKS: f64 = 10.0;
 /// Returns a configuration with the shipped example instead of the test component.
 fn with_average(agent: &Agent, version: &str) -> String {
     let stage = "{use: 'file:subject', config: {habit: \"none\"}}, {use: 'builtin:utilization'}";
+    // However slow the machine is, no average is too old to go on.
     let average = "{use: 'builtin:utilization'}, {use: 'file:average', state: {max_bytes: 64KiB}, config: {metrics: \
-                   [{name: node_memory_utilization}], ticks: 10}}";
+                   [{name: node_memory_utilization}], ticks: 10, forget_after: 100000}}";
     let text = config(agent, version, "none", "").replace(stage, average);
     assert!(text.contains(average));
     text
