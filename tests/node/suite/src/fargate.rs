@@ -39,7 +39,7 @@ const INTERVAL_S: u64 = 30;
 /// The same while replicas are added and removed, with few pods.
 const SHORT_INTERVAL_S: u64 = 5;
 const TICKS: usize = 3;
-/// Number of them that must have a batch: an agent leaves out a node that does not answer in time.
+/// Number of them that must have a batch: an agent leaves out a node that sends no response in time.
 const LEAST_BATCHES: usize = 2;
 /// Number of pods with the label that EKS sets.
 const PODS_COUNT: usize = 105;

@@ -19,7 +19,7 @@ use crate::counters::COUNTERS;
 /// Time between two requests for the kubelet's text; cAdvisor renews the values of a cgroup every 10 s or less often.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_secs(2);
 
-/// What was read of the node at the same time.
+/// Readings of the node from the same time.
 pub(super) struct Recordings {
     /// Batches of `role: fargate`.
     pub(super) ours: Vec<Recorded>,
