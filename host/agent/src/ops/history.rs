@@ -12,8 +12,12 @@ use super::samples::{samples, write_number, write_series};
 pub(super) const STEP: Duration = Duration::from_secs(60);
 /// Most points of a series: an hour.
 const POINTS: usize = 60;
-/// Most series. With [`POINTS`] values of 8 bytes and a name of some 100 bytes, they take at most 256 KiB.
+/// Most series.
 const MAX_SERIES: usize = 400;
+/// Most bytes of all series, as [`Rings::bytes`] counts them.
+const MAX_BYTES: usize = 256 << 10;
+/// Bytes of a series beside its name: the values, and some 64 for the entry of the map and the two allocations.
+const SERIES_BYTES: usize = 8 * POINTS + 64;
 /// Most bytes of the name and the labels of a series; longer ones are not kept.
 const MAX_SERIES_BYTES: usize = 256;
 
@@ -28,6 +32,8 @@ struct Rings {
     times_unix_ms: Vec<u64>,
     /// Values by series; not a number where there was none.
     series: BTreeMap<Box<str>, Box<[f64; POINTS]>>,
+    /// Bytes of `series`.
+    bytes: usize,
     /// Series of the last page that are not kept: there are too many, or their names are too long.
     left_out: usize,
 }
@@ -64,7 +70,8 @@ impl Rings {
             }
             if let Some(values) = self.series.get_mut(sample.series) {
                 values[at] = sample.value;
-            } else if self.series.len() < MAX_SERIES && sample.series.len() <= MAX_SERIES_BYTES {
+            } else if self.has_room(sample.series) {
+                self.bytes += SERIES_BYTES + sample.series.len();
                 let mut values = Box::new([f64::NAN; POINTS]);
                 values[at] = sample.value;
                 self.series.insert(sample.series.into(), values);
@@ -72,7 +79,20 @@ impl Rings {
                 self.left_out += 1;
             }
         }
-        self.series.retain(|_, values| values.iter().any(|value| !value.is_nan()));
+        let bytes = &mut self.bytes;
+        self.series.retain(|series, values| {
+            let has_value = values.iter().any(|value| !value.is_nan());
+            if !has_value {
+                *bytes -= SERIES_BYTES + series.len();
+            }
+            has_value
+        });
+    }
+
+    fn has_room(&self, series: &str) -> bool {
+        self.series.len() < MAX_SERIES
+            && series.len() <= MAX_SERIES_BYTES
+            && self.bytes + SERIES_BYTES + series.len() <= MAX_BYTES
     }
 
     fn to_json(&self) -> String {
@@ -153,8 +173,20 @@ mod tests {
         history.record(1, &format!("{} 1\n", "x".repeat(MAX_SERIES_BYTES + 1)));
         let found = document(&history);
         assert_eq!((found["series"].as_array().unwrap().len(), &found["left_out"]), (MAX_SERIES, &json!(1)));
-        let rings = lock(&history.0);
-        let bytes: usize = rings.series.keys().map(|key| key.len() + 8 * POINTS).sum();
-        assert!(bytes < 256 << 10, "{bytes}");
+    }
+
+    #[test]
+    fn long_names_leave_room_for_fewer_series() {
+        let history = History::default();
+        let page: String = (0..400).map(|n| format!("a{{n=\"{n:0>200}\"}} 1\n")).collect();
+        history.record(0, &page);
+        let kept = lock(&history.0).series.len();
+        assert_eq!(kept, MAX_BYTES / (SERIES_BYTES + 207));
+        assert_eq!(document(&history)["left_out"], json!(400 - kept));
+        // After an hour they are gone, and at the next point others have their room.
+        for minute in 1..=61 {
+            history.record(minute, "b 1\n");
+        }
+        assert_eq!(lock(&history.0).bytes, SERIES_BYTES + 1);
     }
 }
