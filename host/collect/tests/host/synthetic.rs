@@ -10,6 +10,7 @@ mod strays;
 mod tasks;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,20 @@ impl Host {
         file("memory.max", "max\n");
         file("cpu.max", "50000 100000\n");
         file("cgroup.procs", "");
+    }
+
+    /// Creates empty cgroups, the oldest first: with increasing inode numbers, as the kernel numbers real ones. A file system
+    /// numbers directories in any order.
+    fn cgroups_by_age(&self, paths: &[&str]) {
+        let root = self.path().join("sys/fs/cgroup");
+        let mut created: Vec<_> = (0..paths.len()).map(|index| root.join(format!("new-{index}"))).collect();
+        created.iter().for_each(|path| fs::create_dir(path).unwrap());
+        created.sort_by_key(|path| fs::metadata(path).unwrap().ino());
+        for (created, path) in created.iter().zip(paths) {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::rename(created, path).unwrap();
+        }
     }
 
     fn remove(&self, path: &str) {

@@ -1,7 +1,7 @@
 //! Relations between the node's interfaces, and the network of a pod.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 
 use super::{A, B, Host, container};
 use crate::view::{View, collector, sample};
@@ -208,11 +208,13 @@ fn the_majority_of_a_containers_topmost_processes_decides() {
 
 #[test]
 fn the_majority_of_containers_decides_and_the_oldest_breaks_ties() {
-    let host = Host::v2();
-    // inode numbers of real cgroups increase; those of a file system may come in any order
-    let inode = |id: &str| fs::metadata(host.path().join("sys/fs/cgroup").join(container(id))).unwrap().ino();
-    let (first, second) = if inode(A) < inode(B) { (A, B) } else { (B, A) };
-    let (first, second) = (container(first), container(second));
+    let host = Host::bare("31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    // the older one has the later name
+    let (first, second) = (container(B), container(A));
+    host.cgroups_by_age(&[&first, &second]);
+    for cgroup in [&first, &second] {
+        host.cgroup(cgroup, "600");
+    }
     host.apart(30, 1);
     host.apart(500, 100);
     host.joins(501, 500);

@@ -88,11 +88,12 @@ fn older_agents_have_a_directory_for_each_cluster() {
 #[test]
 fn each_network_of_a_task_is_read_once() {
     let host = host();
+    let shared = scope(TASK, &"c".repeat(64));
+    host.cgroups_by_age(&[&scope(TASK, A), &scope(TASK, B), &shared]);
     for id in [A, B] {
         host.cgroup(&scope(TASK, id), "600");
         host.cgroup(&scope(OTHER, id), "600");
     }
-    let shared = scope(TASK, &"c".repeat(64));
     host.cgroup(&shared, "5");
     host.cgroup(&slice(TASK), "1");
     host.cgroup(&slice(OTHER), "1");
@@ -166,11 +167,11 @@ fn a_task_may_stop_and_a_container_id_may_be_reused_between_two_reads() {
     host.cgroup(&slice(OTHER), "5000");
     let mut collector = collector(host.path());
     sample(&mut collector);
-    host.remove(&format!("sys/fs/cgroup/{}", slice(OTHER)));
-    // The old directory stays, so that the new one has another inode number.
+    // the old directories are there while the new one is created: a new one with an old inode number counts as renamed
     let directory = |path: &str| host.path().join("sys/fs/cgroup").join(path);
     std::fs::rename(directory(&scope(TASK, A)), host.path().join("old")).unwrap();
     host.cgroup(&scope(TASK, A), "700000");
+    host.remove(&format!("sys/fs/cgroup/{}", slice(OTHER)));
     host.cgroup(&slice(TASK), "950000");
     let view = sample(&mut collector);
     view.no_problems();
