@@ -1,6 +1,9 @@
 //! The library of the `insightd` agent. `app` assembles the modules; no other module depends on all of them.
 #![deny(unsafe_code)]
 
+// Not called by name: the static program's `memcpy` and `memmove`.
+use insightd_memcpy as _;
+
 pub mod app;
 pub mod assemble;
 pub mod cli;
