@@ -216,7 +216,7 @@ mod tests {
         );
     }
 
-    /// Checks that the list has every crate of the agent.
+    /// Checks that the list has every crate of the agent but the one that has no messages.
     #[test]
     fn the_parts_are_the_crates() {
         let host = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -225,7 +225,7 @@ mod tests {
                 std::fs::read_to_string(entry.unwrap().path().join("Cargo.toml")).unwrap_or_default();
             let Some(name) = manifest.lines().find_map(|line| line.strip_prefix("name = ")) else { continue };
             let name = name.trim_matches('"').replace('-', "_");
-            assert!(PARTS.contains(&name.as_str()), "{name}");
+            assert!(name == "insightd_memcpy" || PARTS.contains(&name.as_str()), "{name}");
         }
     }
 }
