@@ -1,6 +1,6 @@
 //! `memcpy` and `memmove` of C for x86-64, in place of musl's.
 //!
-//! musl copies with one string instruction (`rep movsq`), which takes some 30 cycles to begin, and copies overlapping memory byte by
+//! musl copies with one string instruction (`rep movsq`), which takes tens of nanoseconds to begin, and copies overlapping memory byte by
 //! byte. Most copies of a tick are keys and values of 5 to 60 bytes. A program linked against musl that names this crate
 //! (`use insightd_memcpy as _;`) has its functions instead; everywhere else the crate does nothing but pass its tests. See
 //! docs/decisions/044-memcpy.md.
